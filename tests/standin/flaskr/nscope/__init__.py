@@ -1,0 +1,5 @@
+"""The one blueprint, and with it the models."""
+
+from .views import bp
+
+__all__ = ["bp"]
