@@ -308,46 +308,34 @@ def probe(load_app: bool) -> None:
     os.dup2(2, 1)  # whatever Backscope prints is no answer
     sys.path[0] = os.getcwd()
     os.environ["FLASK_RUN_FROM_CLI"] = "true"
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     from dotenv import load_dotenv
 
     for name in (".env", ".flaskenv"):  # flask.cli.load_dotenv() does so before the app
         if os.path.exists(name):
             load_dotenv(os.path.abspath(name))
-    with new_logs_removed():
-        for ask in (ask_config, ask_app)[: 1 + load_app]:
-            try:
-                answer = ask()
-            except BaseException as error:  # whatever the app raises is what there is to tell
-                text = [last_line(error) if str(error) else type(error).__name__]
-                if isinstance(error, SyntaxError):
-                    text = [f"{error.filename}, line {error.lineno}: {error.msg}"]
-                elif type(error).__module__ != "flask.cli" and str(error):
-                    text = [f"{type(error).__name__}: {last_line(error)}"]
-                answer = {"error": text[0]}
-            print(json.dumps(answer), file=out, flush=True)
-            if "error" in answer:
-                break
+    setattr(logging.FileHandler, "_open", leave_no_log)
+    for ask in (ask_config, ask_app)[: 1 + load_app]:
+        try:
+            answer = ask()
+        except BaseException as error:  # whatever the app raises is what there is to tell
+            text = [last_line(error) if str(error) else type(error).__name__]
+            if isinstance(error, SyntaxError):
+                text = [f"{error.filename}, line {error.lineno}: {error.msg}"]
+            elif type(error).__module__ != "flask.cli" and str(error):
+                text = [f"{type(error).__name__}: {last_line(error)}"]
+            answer = {"error": text[0]}
+        print(json.dumps(answer), file=out, flush=True)
+        if "error" in answer:
+            break
 
 
-@contextlib.contextmanager
-def new_logs_removed() -> Iterator[None]:
-    """Remove the empty log files that loading the app has made, so that looking leaves none."""
-    made: list[str] = []
-    real = logging.FileHandler._open
-
-    def watched(handler: logging.FileHandler) -> Any:
-        if not os.path.exists(handler.baseFilename):
-            made.append(handler.baseFilename)
-        return real(handler)
-
-    setattr(logging.FileHandler, "_open", watched)
-    try:
-        yield
-    finally:
-        for path in made:
-            if os.path.exists(path) and not os.path.getsize(path):
-                os.unlink(path)
+def leave_no_log(handler: logging.FileHandler) -> Any:
+    """Open a handler's file; remove it at once if that made it, so that looking leaves none."""
+    new = not os.path.exists(handler.baseFilename)
+    stream = open(handler.baseFilename, handler.mode, encoding=handler.encoding)
+    if new:
+        os.unlink(handler.baseFilename)
+    return stream
 
 
 def ask_config() -> dict[str, Any]:
@@ -434,12 +422,9 @@ class Probe:
             timer.cancel()
 
     def end(self) -> None:
-        """End the process; it removes what it has made, unless it takes too long."""
-        timer = threading.Timer(5, self.process.kill)
-        timer.start()
-        self.process.terminate()
+        """End the process, whatever it does."""
+        self.process.kill()
         self.process.__exit__(None, None, None)
-        timer.cancel()
         self.errors.close()
 
 
@@ -1324,7 +1309,7 @@ def check(wish: Wish, before: Facts, now: Facts, tables: Sequence[str]) -> str:
     if wish.action == "clear":
         left = [table for table in data if inside.tables[table] is not False]
         same = was is not None and was.oids == inside.oids  # flask drops and makes them
-        had = was is not None and any(was.tables[table] for table in was.tables)
+        had = was is not None and any(was.tables[table] for table in data if table in was.tables)
         if same and (left or not had) and (left or before.config.get("production")):
             raise Failed(f"Backscope took no action: {name} is as it was.\n    {wish.command}")
         if left:
