@@ -30,24 +30,24 @@ export PYTHON $(foreach v,$(VARIABLES),$(call given,$v,$v))
 help:  ## this help
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' "$$RESET_HERE/Makefile" | expand -t 20
 	@sed -n 's/^#= //p' "$$RESET_HERE/Makefile"
-db-status:  ## show the target and what would be refused; changes nothing
+db-status:  ## show the target and what would be refused
 	$(call RESET,status)
-db-clear:  ## clear the stored data; with SEQ="A000045 A000040" only those sequences
+db-clear:  ## clear the stored data; SEQ="A000045 A000040": only those
 	$(call RESET,clear,$(call given,SEQ,-- "$$SEQ"))
 db-unflag:  ## un-flag downloads that never finished; keeps everything cached
 	$(call RESET,unflag,$(call given,SEQ,-- "$$SEQ"))
-db-rebuild:  ## wipe and rebuild; with KEEP=1 set the old database aside instead
+db-rebuild:  ## wipe and rebuild; KEEP=1 sets the old database aside
 	$(call RESET,rebuild,$(if $(filter-out 0,$(KEEP)),--keep))
-db-undo:  ## swap the kept database and migrations back in; N=3 chooses which
+db-undo:  ## swap the kept database and migrations back in
 	$(call RESET,undo,$(call given,N,-- "$$N"))
-demo: .venv  ## the tour: everything, on a throw-away server and a stand-in Backscope
+demo: .venv  ## the tour, on a throw-away server and a stand-in
 	$(call own,bin/demo)
 test: .venv  ## run the tests, against a throw-away server
 	$(call own,.venv/bin/pytest -q -n 2 --cov --cov-report=term-missing:skip-covered tests)
 lint: .venv  ## ruff, mypy and shellcheck
 	$(call own,.venv/bin/ruff check . && .venv/bin/ruff format --check .)
 	$(call own,.venv/bin/mypy && .venv/bin/shellcheck bin/demo bin/backscope-reset .ci/run)
-bench: .venv  ## time it against the commands by hand; on any checkout with BACKSCOPE_DIR=
+bench: .venv  ## time it against the commands typed by hand
 	$(call own,bin/with-postgres .venv/bin/python tests/bench.py)
 test-matrix: .venv  ## the tests on Python 3.9 to 3.13 and PostgreSQL 15, 16 and 18
 	$(call own,.venv/bin/python tests/matrix.py)
@@ -55,13 +55,14 @@ test-matrix: .venv  ## the tests on Python 3.9 to 3.13 and PostgreSQL 15, 16 and
 	$(call own,if ! [ .venv/made -nt requirements.txt -a .venv/made -nt tests/requirements.txt ]; then \
 	  "$$PYTHON" -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check \
 	  -r requirements.txt -r tests/requirements.txt && touch .venv/made; fi)
-clean:  ## remove what the targets above have made in the tool's own folder
+clean:  ## remove what these targets have made here
 	$(call own,rm -rf .venv .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis)
 #=
-#= Variables: BACKSCOPE_DIR=DIR   the checkout (default: the current folder)
-#=   CONFIRM=NAME    answers the confirmation     FORCE=1        ends sessions in the way
-#=   KEEP=1          keeps the old database       PRODUCTION=1   allowed in production
-#=   SEQ="A…"        only these sequences         VERBOSE=1      shows all output
-#=   PYTHON=…        the interpreter              make -n        prints, runs nothing
+#= Variables:
+#=   BACKSCOPE_DIR=DIR  the checkout       CONFIRM=NAME  answers the confirmation
+#=   FORCE=1  ends sessions in the way     KEEP=1        keeps the old database
+#=   SEQ="A…" only these sequences         N=3           which kept pair to undo
+#=   VERBOSE=1  shows all output           PRODUCTION=1  allowed in production
+#=   PYTHON=…  the interpreter             make -n       prints and runs nothing
 #=   POSTGRES_DB=… and Backscope's other variables win over .env
 .PHONY: help db-status db-clear db-unflag db-rebuild db-undo demo test lint bench test-matrix .venv clean

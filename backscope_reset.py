@@ -561,7 +561,7 @@ def look_at_server(maintenance: Any, settings: Settings) -> Server:
         SESSIONS.format(since="backend_start", does="a.datname") +
         " FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid"
         " WHERE a.datname = ANY(%s::text[]) AND a.pid <> pg_backend_pid()"
-        " AND coalesce(a.backend_type, '') NOT IN ('autovacuum worker', 'parallel worker')"
+        " AND a.usesysid IS NOT NULL"  # autovacuum gives way by itself
         " ORDER BY a.backend_start, a.pid",
         [name, "template1", *kept_names.values()],
     ):  # fmt: skip
@@ -646,18 +646,18 @@ def look_into_database(connection: Any, counting: bool) -> Contents:
     if tables.get("alembic_version") is not None:
         revisions = [row[0] for row in rows(connection, "SELECT version_num FROM alembic_version")]
     held = {}
-    for *values, mode, owner in rows(
+    for *values, mode in rows(
         connection,
         SESSIONS.format(since="xact_start", does="'holds a lock on ' || c.relname")
-        + ", l.mode, a.backend_type FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
+        + ", l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
         " LEFT JOIN pg_stat_activity a ON a.pid = l.pid LEFT JOIN pg_roles r ON r.oid = a.usesysid"
         " WHERE l.locktype = 'relation' AND c.oid >= 16384 AND relpersistence <> 't'"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         " AND l.pid IS DISTINCT FROM pg_backend_pid()"
+        " AND (a.usesysid IS NOT NULL OR l.pid IS NULL)"  # autovacuum gives way by itself
         " ORDER BY relkind <> 'r', l.mode <> 'AccessExclusiveLock', relname",
     ):
-        if owner != "autovacuum worker":  # it gives way by itself
-            held.setdefault(values[0], Session(*values, lock=mode))
+        held.setdefault(values[0], Session(*values, lock=mode))
     creating = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
     columns = (
         "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('sequences') AND attnum > 0"
@@ -842,7 +842,8 @@ def backscope_findings(wish: Wish, settings: Settings, config: Mapping[str, Any]
         return [Finding(what, "source .venv/bin/activate   or: pip install -r requirements.txt")]
     found = []
     target = config.get("target")
-    if not target and config["url"] != settings.url:
+    plain = re.fullmatch(r"[\w.-]+", settings.database + settings.user, re.A)
+    if not target and not (plain and config["url"] == settings.url):
         target = config_target(settings, config["url"])
     if target and not same_target(settings, target):
         theirs = f"{target.get('dbname')} on {target.get('host')}:{target.get('port') or 5432}"
@@ -1216,7 +1217,7 @@ def run(steps: Sequence[Step], facts: Facts, environment: dict[str, str], verbos
         caught.append(number)
         if running and not typed:  # what is typed at a terminal is there already
             with contextlib.suppress(OSError):
-                running[0].signal(number)
+                running[0].signal(signal.SIGTERM if number == signal.SIGHUP else number)
 
     done: list[Step] = []
     handlers = {number: signal.getsignal(number) for number in ENDINGS}
@@ -1253,7 +1254,7 @@ def run(steps: Sequence[Step], facts: Facts, environment: dict[str, str], verbos
                         )
                     ]  # fmt: skip
                     if caught and not deaf:
-                        running[0].signal(caught[-1])
+                        hand_on(caught.pop(), None)
                     running[0].wait()
                 except sh.ErrorReturnCode as error:
                     code = error.exit_code

@@ -209,7 +209,8 @@ def test_h11_sessions_in_the_way(backscope):
         assert re.search(rf"pid {pid}, role scope, idle, since \d{{4}}-", error)
         assert "make db-rebuild FORCE=1" in error
         assert backscope.refused("rebuild", "--keep").code == 2
-        result = backscope.run("rebuild", "--confirm", backscope.name, "--force")
+        force = ["--confirm", backscope.name, "--force"]
+        result = backscope.run("rebuild", *force, **backscope.fast)
         assert result.code == 0, result
         assert result.trace[0] == f"dropdb --force {backscope.name}"
 
