@@ -34,7 +34,7 @@ db-status:  ## show the target and what would be refused
 	$(call RESET,status)
 db-clear:  ## clear the stored data; SEQ="A000045 A000040": only those
 	$(call RESET,clear,$(call given,SEQ,-- "$$SEQ"))
-db-unflag:  ## un-flag downloads that never finished; keeps everything cached
+db-unflag:  ## un-flag downloads that never finished
 	$(call RESET,unflag,$(call given,SEQ,-- "$$SEQ"))
 db-rebuild:  ## wipe and rebuild; KEEP=1 sets the old database aside
 	$(call RESET,rebuild,$(if $(filter-out 0,$(KEEP)),--keep))

@@ -17,6 +17,7 @@ import fcntl
 import importlib.util
 import io
 import ipaddress
+import itertools
 import json
 import logging
 import os
@@ -31,7 +32,7 @@ import tempfile
 import threading
 import time
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Iterator, Mapping, NoReturn, Sequence
 
@@ -60,6 +61,7 @@ URL_CHARACTERS = {
     "POSTGRES_PASSWORD": "@/?#%",
 }
 # libpq's variables that say how to speak to a server; all others say to which one (H27).
+COMPATIBLE = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
 HARMLESS = ("PGSSL", "PGGSS", "PGKRB", "PGCHANNELBINDING", "PGREQUIREAUTH", "PGLOCALEDIR")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -255,7 +257,11 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
             if character in characters:
                 what = f"holds a {character}, which means something else in Backscope's URL."
                 socket = "For a socket's folder: POSTGRES_HOST= in .env, and export PGHOST=/folder"
-                refuse(variable, what, socket if text.startswith("/") and variable[9:] == "HOST" else "")
+                refuse(
+                    variable,
+                    what,
+                    socket if text.startswith("/") and variable[9:] == "HOST" else "",
+                )
             elif not character.isprintable():
                 refuse(variable, f"holds a character that cannot be shown, {character!a}.")
     for variable in ("POSTGRES_DB", "POSTGRES_USER"):
@@ -313,7 +319,7 @@ def probe(load_app: bool) -> None:
     for name in (".env", ".flaskenv"):  # flask.cli.load_dotenv() does so before the app
         if os.path.exists(name):
             load_dotenv(os.path.abspath(name))
-    setattr(logging.FileHandler, "_open", leave_no_log)
+    logging.FileHandler._open = leave_no_log
     for ask in (ask_config, ask_app)[: 1 + load_app]:
         try:
             answer = ask()
@@ -385,7 +391,7 @@ def ask_app() -> dict[str, Any]:
 
     app = ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()
     database = app.extensions["migrate"].db
-    setattr(psycopg2, "connect", opened)
+    psycopg2.connect = opened
     with app.app_context():
         target = {"dbname": str(database.engine.url)}
         if database.engine.dialect.driver == "psycopg2":
@@ -435,12 +441,17 @@ def same_target(settings: Settings, target: Mapping[str, Any]) -> bool:
     return theirs == (settings.database, settings.host, str(int(settings.port)), settings.user)
 
 
-def config_target(settings: Settings, url: str) -> dict[str, Any]:
+def config_target(url: str) -> dict[str, Any]:
     """The parameters of the connection that a database URL of SQLAlchemy stands for."""
     from sqlalchemy.engine import make_url
 
     parts = make_url(url)
-    names = {"dbname": parts.database, "host": parts.host, "port": parts.port, "user": parts.username}
+    names = {
+        "dbname": parts.database,
+        "host": parts.host,
+        "port": parts.port,
+        "user": parts.username,
+    }
     return {**names, **parts.query}
 
 
@@ -449,260 +460,232 @@ def config_target(settings: Settings, url: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Session:
-    """A session on the server, as pg_stat_activity has it, or a prepared transaction."""
+    """A session in pg_stat_activity, or (pid None) a prepared transaction."""
 
     pid: int | None
     role: str
     application: str
     state: str
     since: str
-    does: str  # "is connected to scope", "holds a lock on sequences"
     can_end: bool  # whether our role may end it
-    lock: str = ""  # the mode of the lock it holds
+    place: str  # the database or table
+    lock: str = ""  # the mode of the lock it holds there
 
     def __str__(self) -> str:
         who = f"pid {self.pid}" if self.pid else "a prepared transaction"
-        parts = [self.application, self.role and f"role {self.role}", self.state]
-        return ", ".join([who, *filter(None, parts), self.since and f"since {self.since}"])
+        what = f"holds a lock on {self.place}" if self.lock else f"is connected to {self.place}"
+        since = self.since and f"since {self.since}"
+        words = [who, self.application, self.role and f"role {self.role}", self.state, since, what]
+        return ", ".join(filter(None, words))
 
 
 @dataclass(frozen=True)
-class Server:
-    """What the server says of the role, the database and its neighbours."""
+class Facts:
+    """All that was seen at one time. `role`, `database` and `template` are rows of look()."""
 
-    version: int  # server_version_num, such as 150018
-    superuser: bool
-    createdb: bool
-    owner: str | None  # of the database; None: there is no such database
-    owned: bool  # our role has the owner's rights
-    open: bool  # it accepts connections: not interrupted in a DROP or a rename
-    valid: bool  # it is not what an interrupted DROP DATABASE leaves
-    oid: int
-    size: int | None  # bytes
-    sessions: Sequence[Session]  # on the database
-    pinned: Sequence[Finding]  # what even dropdb --force cannot drop
-    template: Sequence[Finding]  # why createdb could not copy template1 (H16)
-    kept: Mapping[int, str]  # number -> size, of the databases kept, newest first
-    kept_sessions: Sequence[Session]
+    settings: Settings
+    config: Mapping[str, Any]  # the probe's first answer
+    folders: Mapping[int, Path]  # migrations.~N~, the newest first
+    mark: tuple[int, int] | None  # N and oid, of an undo that was interrupted
+    has_migrations: bool
+    trouble: tuple[Finding, ...] = ()  # why something could not be looked at
+    maintained: bool = True  # the maintenance database can be opened
+    busy: bool = False  # another reset of the database is running
+    role: Any = None  # None: there is no server to be seen
+    database: Any = None  # None: there is no such database
+    template: Any = None
+    sessions: tuple[Session, ...] = ()  # on the database, kept ones and template1
+    pinned: tuple[Finding, ...] = ()  # what even dropdb --force cannot drop
+    kept: Mapping[int, str] = field(default_factory=dict)  # number -> size, the newest first
+    inside: Any = None  # a row about the database's inside; None: it cannot be opened
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    locks: tuple[Session, ...] = ()
+    revisions: Sequence[str] = ()  # of alembic_version
+
+    @property
+    def migrations(self) -> Path:
+        """The folder `migrations`, there or not."""
+        return self.settings.checkout / "migrations"
+
+    @property
+    def oid(self) -> int:
+        """The oid of the database; 0 if there is none."""
+        return self.database.oid if self.database else 0
+
+    @property
+    def number(self) -> int:
+        """The first number that is free for both a kept database and kept migrations."""
+        return next(n for n in itertools.count(1) if n not in self.folders and n not in self.kept)
+
+    def on(self, *databases: str) -> list[Session]:
+        """The sessions on some databases."""
+        return [session for session in self.sessions if session.place in databases]
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What is inside the database."""
-
-    tables: Mapping[str, bool | None]  # name -> whether it holds rows (None: cannot be read)
-    oids: Mapping[str, int]
-    foreign: Sequence[str]  # tables that our role does not own
-    may_create: bool  # tables, in the schema that new tables get (H15)
-    locks: Sequence[Session]
-    revisions: Sequence[str] | None  # of alembic_version; None: no such table
-    rows: Mapping[str, str]  # name -> approximate count, in words
-    columns: frozenset[str]  # of the table sequences
-
-
-SESSIONS = """
-    SELECT a.pid, coalesce(a.usename, ''), coalesce(a.application_name, ''),
-           coalesce(a.state, ''), coalesce(to_char(a.{since}, 'YYYY-MM-DD HH24:MI:SS'), ''), {does},
-           (pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))
-           AND (NOT r.rolsuper OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
-"""
+ABOUT_ROLE = """
+    SELECT current_setting('server_version_num')::int AS version, rolsuper OR rolcreatedb AS creates,
+           EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'
+                   AND (classid, objid) = (%s, %s)) AS busy
+    FROM pg_roles WHERE rolname = current_user"""
+ABOUT_DATABASES = """
+    SELECT datname, oid::int8, pg_get_userbyid(datdba) AS owner,
+           pg_has_role(datdba, 'USAGE') AS owned, datconnlimit <> -2 AS valid,
+           datallowconn AND datconnlimit <> -2 AS open, datistemplate AS template,
+           {stale} AS stale, CASE WHEN starts_with(datname, %s)
+           AND has_database_privilege(oid, 'CONNECT')
+           THEN pg_size_pretty(pg_database_size(oid)) ELSE '?' END AS size
+    FROM pg_database ORDER BY age(xmin)"""  # the last one renamed comes first
+SESSION = """
+    SELECT pid, coalesce(a.usename, '') AS role, coalesce(a.application_name, '') AS application,
+           coalesce(a.state, '') AS state,
+           coalesce(to_char(a.{since}, 'YYYY-MM-DD HH24:MI:SS'), '') AS since,
+           coalesce((pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))
+           AND (NOT r.rolsuper OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)),
+           false) AS can_end, {place}
+    FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid """
+CONNECTED = """
+    WHERE datname = ANY(%s::text[]) AND pid <> pg_backend_pid()
+    AND a.usesysid IS NOT NULL ORDER BY backend_start, pid"""  # autovacuum gives way by itself
+LOCKED = """
+    RIGHT JOIN pg_locks l USING (pid) JOIN pg_class c ON c.oid = l.relation
+    WHERE l.locktype = 'relation' AND c.oid >= 16384 AND relpersistence <> 't'
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND pid IS DISTINCT FROM pg_backend_pid() AND (a.usesysid IS NOT NULL OR pid IS NULL)
+    ORDER BY relkind <> 'r', mode <> 'AccessExclusiveLock', relname"""
+PINNED = """
+    SELECT 'The prepared transaction ' || gid || ' is not ended in ' || database || '.' AS what,
+           'ROLLBACK PREPARED ' || quote_literal(gid) AS mend
+    FROM pg_prepared_xacts WHERE database = %s UNION ALL
+    SELECT 'The replication slot ' || slot_name || ' is of ' || database || '.',
+           'SELECT pg_drop_replication_slot(' || quote_literal(slot_name) || ')'
+    FROM pg_replication_slots WHERE database = %s"""
+TABLES = """
+    SELECT nspname AS schema, relname AS name, c.oid::int8, pg_has_role(relowner, 'USAGE') AS owned,
+           greatest(reltuples::int8, pg_stat_get_live_tuples(c.oid)) AS estimate
+    FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND relpersistence <> 't' AND NOT relispartition
+    AND nspname <> 'information_schema' AND nspname !~ '^pg_' AND NOT EXISTS
+    (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY relname"""
+INSIDE = """
+    SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS creates,
+           ARRAY(SELECT attname::text FROM pg_attribute
+                 WHERE attrelid = to_regclass('sequences') AND attnum > 0) AS columns"""
 
 
 def connect(settings: Settings, database: str) -> Any:
     """A read-only, self-committing connection that waits for nothing long (psycopg2's errors)."""
     import psycopg2
+    from psycopg2.extras import NamedTupleCursor
 
     connection = psycopg2.connect(
-        dbname=database, host=settings.host or None,
-        port=settings.port, user=settings.user, password=settings.password or None,
-        connect_timeout=CONNECT_TIMEOUT, application_name="backscope-reset",
-        options="-c lock_timeout=1s -c default_transaction_read_only=on", client_encoding="UTF8",
+        dbname=database, host=settings.host or None, port=settings.port, user=settings.user,
+        password=settings.password or None, connect_timeout=CONNECT_TIMEOUT, client_encoding="UTF8",
+        options="-c lock_timeout=1s -c statement_timeout=2s -c default_transaction_read_only=on",
+        application_name="backscope-reset", cursor_factory=NamedTupleCursor,
     )  # fmt: skip
     connection.autocommit = True
     return connection
 
 
 def rows(connection: Any, query: Any, *values: Any) -> list[Any]:
-    """All rows of a query."""
+    """All rows of a query, as named tuples."""
     with connection.cursor() as cursor:
         cursor.execute(query, values or None)
         return list(cursor.fetchall())
 
 
-def lock_key(settings: Settings) -> tuple[int, int]:
-    """The advisory lock that stands for "a reset of this database is running" (H24)."""
-    return 0x4253, zlib.crc32(settings.database.encode()) & 0x7FFFFFFF
+def look(settings: Settings, config: Mapping[str, Any], exact: int = 1) -> Facts:
+    """Look at everything, in a time that does not grow with the tables.
+
+    Rows are counted up to `exact`. What cannot be looked at is in Facts.trouble (H10).
+    """
+    from psycopg2 import Error
+
+    seen: dict[str, Any] = look_at_folders(settings.checkout)
+    connection = None
+    try:
+        try:
+            connection = connect(settings, "postgres")
+        except Error as error:
+            seen.update(trouble=(trouble_connecting(settings, error),), maintained=False)
+            connection = connect(settings, settings.database)
+        seen.update(look_at_server(connection, settings), trouble=())
+        connection.close()
+        if seen["database"] and seen["database"].open:
+            connection = connect(settings, settings.database)
+            seen.update(look_inside(connection, exact))
+    except Error as error:
+        seen["trouble"] = seen.get("trouble") or (trouble_connecting(settings, error),)
+    finally:
+        if connection:  # or it would be a session in the way itself
+            connection.close()
+    return Facts(settings, config, **seen)
 
 
-def look_at_server(maintenance: Any, settings: Settings) -> Server:
-    """Ask the server, through a connection to its maintenance database."""
+def look_at_folders(checkout: Path) -> dict[str, Any]:
+    """The folders of migrations, for Facts."""
+    mark, folders = None, {}
+    for path in checkout.glob("migrations.~*~"):
+        name = re.fullmatch(r"migrations\.~([1-9][0-9]*)~(?:of([0-9]+)~)?", path.name)
+        if name and name[2]:
+            mark = (int(name[1]), int(name[2]))
+        elif name:
+            folders[int(name[1])] = path
+    newest = sorted(folders.items(), key=lambda item: -item[1].lstat().st_ctime)
+    there = os.path.lexists(checkout / "migrations")
+    return {"folders": dict(newest), "mark": mark, "has_migrations": there}
+
+
+def look_at_server(connection: Any, settings: Settings) -> dict[str, Any]:
+    """What the server says of the role, the database and its neighbours, for Facts."""
     name = settings.database
-    version, superuser, createdb = rows(
-        maintenance,
-        "SELECT current_setting('server_version_num')::int, rolsuper, rolcreatedb"
-        " FROM pg_roles WHERE rolname = current_user",
-    )[0]
-    about = rows(
-        maintenance,
-        "SELECT pg_get_userbyid(datdba), pg_has_role(datdba, 'USAGE'), datallowconn,"
-        " datconnlimit <> -2, oid::int8,"
-        " CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) END"
-        " FROM pg_database WHERE datname = %s",
-        name,
-    )
-    kept_names = {}
-    for (kept,) in rows(maintenance, "SELECT datname FROM pg_database ORDER BY age(xmin)"):
-        number = re.fullmatch(re.escape(name) + r"\.~([1-9][0-9]*)~", kept)
-        if number:  # age(xmin): the last one renamed comes first
-            kept_names[int(number[1])] = kept
-    sessions: dict[str, list[Session]] = collections.defaultdict(list)
-    for row in rows(
-        maintenance,
-        SESSIONS.format(since="backend_start", does="a.datname") +
-        " FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid"
-        " WHERE a.datname = ANY(%s::text[]) AND a.pid <> pg_backend_pid()"
-        " AND a.usesysid IS NOT NULL"  # autovacuum gives way by itself
-        " ORDER BY a.backend_start, a.pid",
-        [name, "template1", *kept_names.values()],
-    ):  # fmt: skip
-        sessions[row[5]].append(Session(*row))
-    pinned = [
-        Finding(f"The prepared transaction {gid} is not ended in {name}.",
-                shown_psql(name, f"ROLLBACK PREPARED {literal(gid)}"))
-        for (gid,) in rows(maintenance, "SELECT gid FROM pg_prepared_xacts WHERE database = %s", name)
-    ] + [
-        Finding(f"The replication slot {slot} is of {name}.",
-                shown_psql(name, f"SELECT pg_drop_replication_slot({literal(slot)})"))
-        for (slot,) in rows(
-            maintenance, "SELECT slot_name FROM pg_replication_slots WHERE database = %s", name)
-    ]  # fmt: skip
-    sizes = rows(
-        maintenance,
-        "SELECT datname, CASE WHEN has_database_privilege(oid, 'CONNECT')"
-        " THEN pg_size_pretty(pg_database_size(oid)) END FROM pg_database"
-        " WHERE datname = ANY(%s::text[])",
-        list(kept_names.values()),
-    )
-    owner, owned, allowed, valid, oid, size = about[0] if about else (None, True, True, True, 0, None)
-    return Server(
-        version, superuser, superuser or createdb, owner, owned, allowed and valid, valid, oid, size,
-        sessions[name], pinned, look_at_template(maintenance, version, sessions["template1"]),
-        {number: dict(sizes).get(kept) or "?" for number, kept in kept_names.items()},
-        [session for kept in kept_names.values() for session in sessions[kept]],
-    )  # fmt: skip
+    role = rows(connection, ABOUT_ROLE, *lock_key(settings))[0]
+    actual = "datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid)"
+    query = ABOUT_DATABASES.format(stale=actual if role.version >= 150000 else "false")
+    databases = {row.datname: row for row in rows(connection, query, name)}
+    numbers = {
+        int(number[1]): kept
+        for kept in databases
+        if (number := re.fullmatch(re.escape(name) + r"\.~([1-9][0-9]*)~", kept))
+    }
+    others = [name, "template1", *numbers.values()]
+    connected = SESSION.format(since="backend_start", place="datname") + CONNECTED
+    return {
+        "role": role, "busy": role.busy, "database": databases.get(name),
+        "template": databases.get("template1"),
+        "kept": {number: databases[kept].size for number, kept in numbers.items()},
+        "sessions": tuple(Session(*row) for row in rows(connection, connected, others)),
+        "pinned": tuple(Finding(what, shown_psql(name, mend))
+                        for what, mend in rows(connection, PINNED, name, name)),
+    }  # fmt: skip
 
 
-def look_at_template(maintenance: Any, version: int, sessions: Sequence[Session]) -> list[Finding]:
-    """What keeps createdb from copying template1 (H16; CREATE DATABASE in the manual)."""
-    found = []
-    if sessions:
-        what = "template1 is in use, so createdb could not copy it: " + "; ".join(map(str, sessions))
-        pids = ", ".join(f"pg_terminate_backend({session.pid})" for session in sessions)
-        found.append(Finding(what + ".", f"End it: psql -d postgres -c 'SELECT {pids}'"))
-    stale = (
-        "datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid)"
-        if version >= 150000
-        else "false"
-    )
-    query = f"SELECT datistemplate OR pg_has_role(datdba, 'USAGE'), {stale} FROM pg_database"
-    for allowed, outdated in rows(maintenance, f"{query} WHERE datname = 'template1'") or [(False, 0)]:
-        if not allowed:
-            what = "template1 is missing or is no template, so createdb could not copy it."
-            found.append(Finding(what, "psql -d postgres -c 'ALTER DATABASE template1 IS_TEMPLATE true'"))
-        if outdated:
-            what = "template1 has the collations of another system, so createdb would refuse it."
-            mend = "ALTER DATABASE template1 REFRESH COLLATION VERSION"
-            found.append(Finding(what, f"As a superuser: psql -d postgres -c '{mend}'"))
-    return found
-
-
-def look_into_database(connection: Any, counting: bool) -> Contents:
-    """Ask the database itself, in a time that does not grow with its tables."""
+def look_inside(connection: Any, exact: int) -> dict[str, Any]:
+    """What is inside the database, for Facts."""
     from psycopg2 import Error, sql
 
-    tables, oids, foreign, counts = {}, {}, [], {}
-    for schema, table, oid, owned, estimate in rows(
-        connection,
-        "SELECT nspname, relname, c.oid::int8, pg_has_role(relowner, 'USAGE'),"
-        " greatest(reltuples::int8, pg_stat_get_live_tuples(c.oid))"
-        " FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
-        " WHERE relkind IN ('r', 'p') AND relpersistence <> 't' AND NOT relispartition"
-        " AND nspname <> 'information_schema' AND nspname !~ '^pg_' AND NOT EXISTS"
-        " (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY relname",
-    ):
-        name = table if schema == "public" else f"{schema}.{table}"
-        oids[name] = oid
-        foreign += [] if owned else [name]
-        few = "SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS few"
-        limit = sql.Literal(EXACT_ROWS + 1 if counting else 1)
+    tables, locks = {}, {}
+    for row in rows(connection, TABLES):
+        name = row.name if row.schema == "public" else f"{row.schema}.{row.name}"
+        few = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS few").format(
+            sql.Identifier(row.schema, row.name), sql.Literal(exact + 1)
+        )
         try:
-            number = rows(connection, sql.SQL(few).format(sql.Identifier(schema, table), limit))[0][0]
+            tables[name] = (row, rows(connection, few)[0].count)
         except Error:  # locked, or not for our role
-            tables[name], counts[name] = None, "?"
-            continue
-        tables[name] = number > 0
-        counts[name] = str(number) if number <= EXACT_ROWS else f"about {max(estimate, number):,}"
-    revisions = None
-    if tables.get("alembic_version") is not None:
+            tables[name] = (row, None)
+    revisions = []
+    if tables.get("alembic_version", (0, None))[1]:
         revisions = [row[0] for row in rows(connection, "SELECT version_num FROM alembic_version")]
-    held = {}
-    for *values, mode in rows(
-        connection,
-        SESSIONS.format(since="xact_start", does="'holds a lock on ' || c.relname")
-        + ", l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
-        " LEFT JOIN pg_stat_activity a ON a.pid = l.pid LEFT JOIN pg_roles r ON r.oid = a.usesysid"
-        " WHERE l.locktype = 'relation' AND c.oid >= 16384 AND relpersistence <> 't'"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND l.pid IS DISTINCT FROM pg_backend_pid()"
-        " AND (a.usesysid IS NOT NULL OR l.pid IS NULL)"  # autovacuum gives way by itself
-        " ORDER BY relkind <> 'r', l.mode <> 'AccessExclusiveLock', relname",
-    ):
-        held.setdefault(values[0], Session(*values, lock=mode))
-    creating = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
-    columns = (
-        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('sequences') AND attnum > 0"
-    )
-    return Contents(
-        tables, oids, foreign, rows(connection, creating)[0][0], list(held.values()), revisions,
-        counts, frozenset(column for (column,) in rows(connection, columns)),
-    )  # fmt: skip
-
-
-def flagged(connection: Any, wanted: Sequence[str] = ()) -> list[str]:
-    """The sequences that were requested and have no values (H30)."""
-    query = "SELECT id FROM sequences WHERE values_requested AND \"values\" IS NULL"
-    return [
-        row[0]
-        for row in rows(connection, query + " AND (%s = '{}' OR id = ANY(%s)) ORDER BY id",
-                        list(wanted), list(wanted))
-    ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that was seen before the first touch."""
-
-    settings: Settings
-    config: Mapping[str, Any]  # the probe's first answer
-    server: Server | None  # None: it cannot be reached, see `trouble`
-    contents: Contents | None  # None: no such database, or it cannot be opened
-    maintained: bool  # the maintenance database can be reached
-    free: bool  # no other reset of the database is running
-    trouble: Sequence[Finding]  # why something could not be looked at
-    folders: Mapping[int, Path]  # migrations.~N~, newest first
-    mark: tuple[int, int] | None  # N and oid, of an undo that was interrupted
-    has_migrations: bool
-
-    @property
-    def number(self) -> int:
-        """The first number that is free for both a kept database and kept migrations."""
-        taken = {*self.folders, *(self.server.kept if self.server else ())}
-        return next(number for number in range(1, 10**6) if number not in taken)
-
-    @property
-    def migrations(self) -> Path:
-        """The folder `migrations`, there or not."""
-        return self.settings.checkout / "migrations"
+    for row in rows(connection, SESSION.format(since="xact_start", place="relname, mode") + LOCKED):
+        locks.setdefault(row[0], Session(*row))
+    inside = rows(connection, INSIDE)[0]
+    return {
+        "inside": inside,
+        "tables": tables,
+        "locks": tuple(locks.values()),
+        "revisions": revisions,
+    }
 
 
 def trouble_connecting(settings: Settings, error: Exception) -> Finding:
@@ -716,61 +699,39 @@ def trouble_connecting(settings: Settings, error: Exception) -> Finding:
     return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)
 
 
-@contextlib.contextmanager
-def looking(settings: Settings, config: Mapping[str, Any], lock: bool, counting: bool = False,
-            held: Any = None) -> Iterator[tuple[Facts, Any]]:  # fmt: skip
-    """Look at everything; give the facts and the connection that holds the lock, if `lock`.
+def lock_key(settings: Settings) -> tuple[int, int]:
+    """The advisory lock that stands for "a reset of this database is running" (H24)."""
+    return 0x4253, zlib.crc32(settings.database.encode()) & 0x7FFFFFFF
 
-    A lock of PostgreSQL's is of one database, so that it is taken in the maintenance
-    database, which a rebuild leaves alone; where that one is closed, in the target.
+
+def take_locks(settings: Settings, facts: Facts, stack: contextlib.ExitStack) -> list[int] | None:
+    """Take the lock of the database and that of the checkout (H24).
+
+    PostgreSQL's is taken in the maintenance database, which a rebuild leaves alone, or
+    where that one is closed in the target; the folder's is for two databases of one
+    checkout. The descriptors hold them: whoever inherits these goes on holding them.
+    Gives None if another reset has one of them.
     """
-    from psycopg2 import Error
-
-    trouble: list[Finding] = []
-    server = contents = maintenance = target = None
-    maintained, free = True, True
-    with contextlib.ExitStack() as stack:
-        try:
-            maintenance = held or connect(settings, "postgres")
-        except Error as error:
-            maintained = False
-            trouble = [trouble_connecting(settings, error)]
-            with contextlib.suppress(Error):
-                maintenance = connect(settings, settings.database)
-        try:
-            if maintenance:
-                stack.callback(lambda: None if held else maintenance.close())
-                free = held or take_lock(maintenance, settings, lock)
-                server = look_at_server(maintenance, settings)
-                trouble = []
-            if server and server.owner is not None and server.open:
-                target = connect(settings, settings.database)
-                stack.callback(target.close)
-                contents = look_into_database(target, counting)
-        except Error as error:
-            trouble = [trouble_connecting(settings, error)]
-        finally:
-            if target:
-                target.close()  # or it would be a session in the way itself
-        folders, mark = {}, None
-        for path in settings.checkout.glob("migrations.~*~"):
-            name = re.fullmatch(r"migrations\.~([1-9][0-9]*)~(?:of([0-9]+)~)?", path.name)
-            if name and name[2]:
-                mark = (int(name[1]), int(name[2]))
-            elif name:
-                folders[int(name[1])] = path
-        newest = sorted(folders.items(), key=lambda item: item[1].lstat().st_ctime, reverse=True)
-        yield Facts(settings, config, server, contents, maintained, bool(free), trouble,
-                    dict(newest), mark, os.path.lexists(settings.checkout / "migrations")), maintenance  # fmt: skip
+    connection = connect(settings, "postgres" if facts.maintained else settings.database)
+    stack.callback(connection.close)
+    folder = os.open(settings.checkout, os.O_RDONLY)
+    stack.callback(os.close, folder)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return None
+    got = rows(connection, "SELECT pg_try_advisory_lock(%s, %s)", *lock_key(settings))[0][0]
+    return [connection.fileno(), folder] if got else None
 
 
-def take_lock(connection: Any, settings: Settings, take: bool) -> bool:
-    """Take the advisory lock, or (`take` false) only see whether it is free (H24)."""
-    key = lock_key(settings)
-    if take:
-        return bool(rows(connection, "SELECT pg_try_advisory_lock(%s, %s)", *key)[0][0])
-    query = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND (classid, objid) = (%s, %s)"
-    return not rows(connection, query, *key)
+def affected(wish: Wish, settings: Settings) -> list[str]:
+    """The sequences that a clear of some, or an unflag, is about (H30)."""
+    test = "true" if wish.action == "forget" else 'values_requested AND "values" IS NULL'
+    query = f"SELECT id FROM sequences WHERE {test} AND (%s OR id = ANY(%s::text[])) ORDER BY id"
+    with contextlib.closing(connect(settings, settings.database)) as connection:
+        if wish.action != "status":
+            rows(connection, "SELECT set_config('statement_timeout', '0', false)")
+        return [row.id for row in rows(connection, query, not wish.sequences, list(wish.sequences))]
 
 
 # ---------------------------------------------------------------- what is in the way
@@ -782,7 +743,7 @@ class Wish:
 
     action: str  # status, clear, forget (a clear of some sequences), unflag, rebuild, undo
     sequences: Sequence[str] = ()
-    number: int = 0
+    number: int = 0  # of the kept pair that an undo takes; 0: the newest
     force: bool = False
     keep: bool = False
     production: bool = False
@@ -796,187 +757,201 @@ class Wish:
         return "make db-" + ("clear" if self.action == "forget" else self.action)
 
 
-def environment_findings() -> list[Finding]:
-    """Whether this interpreter is Backscope's, with all that the tool needs (H1)."""
-    prefix = Path(sys.prefix)
-    if sys.prefix == sys.base_prefix and not (prefix / "conda-meta").is_dir():
-        what = "No virtual environment is active."
-        return [Finding(what, "In the Backscope folder: source .venv/bin/activate")]
-    venv, flask = tilde(prefix), flask_program()
-    if not os.access(flask, os.X_OK):
-        return [Finding(f"The active environment {venv} has no flask, so it is not Backscope's.",
-                        "deactivate; cd to Backscope; source .venv/bin/activate")]  # fmt: skip
-    with flask.open("rb") as script:
-        first = script.readline().decode(errors="replace")[2:].strip()
-    if Path(first).name.startswith("python") and not (
-        Path(first).exists() and Path(first).parent.samefile(flask.parent)
-    ):
-        return [Finding(f"The flask in {venv} runs {first}: the environment was moved or copied.",
-                        "Make it anew: python3 -m venv .venv")]  # fmt: skip
-    packages = [name for name in ("dotenv", "psycopg2", "sh") if not importlib.util.find_spec(name)]
-    requirements = quoted(tilde(Path(__file__).resolve().with_name("requirements.txt")))
-    mend = f"pip install -r {requirements}"
-    return [Finding(f"The active environment {venv} lacks {name}.", mend) for name in packages]
-
-
 def flask_program() -> Path:
     """The flask beside the running interpreter, and no other (H1)."""
     return Path(sys.executable).with_name("flask")
 
 
-def backscope_findings(wish: Wish, settings: Settings, config: Mapping[str, Any]) -> list[Finding]:
+def environment_findings() -> Iterator[Finding]:
+    """Whether this interpreter is Backscope's, with all that the tool needs (H1)."""
+    if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
+        mend = "In the Backscope folder: source .venv/bin/activate"
+        yield Finding("No virtual environment is active.", mend)
+        return
+    venv, flask = tilde(Path(sys.prefix)), flask_program()
+    if not os.access(flask, os.X_OK):
+        what = f"The active environment {venv} has no flask, so it is not Backscope's."
+        yield Finding(what, "deactivate; cd to Backscope; source .venv/bin/activate")
+        return
+    with flask.open("rb") as script:
+        runs = Path(script.readline().decode(errors="replace")[2:].strip())
+    if runs.name.startswith("python") and not (
+        runs.exists() and runs.parent.samefile(flask.parent)
+    ):
+        what = f"The flask in {venv} runs {runs}: the environment was moved or copied."
+        yield Finding(what, "Make it anew: python3 -m venv --clear .venv")
+    for name in ("dotenv", "psycopg2", "sh"):
+        if not importlib.util.find_spec(name):
+            file = quoted(tilde(Path(__file__).resolve().with_name("requirements.txt")))
+            yield Finding(f"The active environment {venv} lacks {name}.", f"pip install -r {file}")
+
+
+def backscope_findings(
+    wish: Wish, settings: Settings, config: Mapping[str, Any]
+) -> Iterator[Finding]:
     """What Backscope's own answers put in the way (H2, H7, H9, H17, H18)."""
-    venv = tilde(Path(sys.prefix))
-    if "error" in config:
-        missing = re.search(r"No module named '([^']+)'", config["error"])
-        if missing:
-            config = {"missing": [missing[1]]}
-        else:
-            return [Finding(f"Backscope does not load: {config['error']}",
-                            f"cd {quoted(tilde(settings.checkout))} && flask routes")]  # fmt: skip
-    if "known" in config:
+    edited = "Compare .env with the checkout: git diff flaskr/"
+    missing = re.findall("No module named '([^']+)'", config.get("error", ""))
+    missing = missing or config.get("missing")
+    if missing:
+        venv = tilde(Path(sys.prefix))
+        what = f"Backscope's {', '.join(missing)} is missing in the environment {venv}."
+        yield Finding(what, "source .venv/bin/activate   or: pip install -r requirements.txt")
+    elif "error" in config:
+        mend = f"cd {quoted(tilde(settings.checkout))} && flask routes   shows it all"
+        yield Finding(f"Backscope does not load: {config['error']}", mend)
+    elif "known" in config:
         what = f"APP_ENVIRONMENT={settings.environment} is unknown to this Backscope."
-        return [Finding(what, f"Set one of: {', '.join(config['known'])}")]
-    if config.get("missing"):
-        what = f"Backscope's {', '.join(config['missing'])} is missing in the environment {venv}."
-        return [Finding(what, "source .venv/bin/activate   or: pip install -r requirements.txt")]
-    found = []
+        yield Finding(what, f"Set one of: {', '.join(config['known'])}")
+    if "url" not in config or missing:
+        return
     target = config.get("target")
     plain = re.fullmatch(r"[\w.-]+", settings.database + settings.user, re.A)
     if not target and not (plain and config["url"] == settings.url):
-        target = config_target(settings, config["url"])
+        target = config_target(config["url"])
     if target and not same_target(settings, target):
         theirs = f"{target.get('dbname')} on {target.get('host')}:{target.get('port') or 5432}"
-        what = (
-            f"Flask would open {theirs} as {target.get('user')}, but the settings"
-            f" say {settings.database} on {settings.where} as {settings.user}."
-        )
-        found.append(Finding(what, "See what was edited: git diff flaskr/"))
-    if wish.action == "clear" and not config.get("clears", True):
-        what = "This Backscope has no command clear-database."
-        found.append(Finding(what, "git log -S clear-database flaskr   tells which ones have it"))
-    if "tables" in config and not config["tables"]:
+        ours = f"{settings.database} on {settings.where} as {settings.user}"
+        what = f"Flask would open {theirs} as {target.get('user')}, but the settings say {ours}."
+        yield Finding(what, edited)
+    if wish.action == "clear" and not config["clears"]:
+        mend = "git log -S clear-database flaskr   tells which ones have it"
+        yield Finding("This Backscope has no command clear-database.", mend)
+    if not config.get("tables", True):
         what = "The app's models make no tables, so a rebuild would end with an empty database."
-        found.append(Finding(what, "See what was edited: git diff flaskr/"))
-    return found
+        yield Finding(what, edited)
 
 
-def session_findings(wish: Wish, sessions: Sequence[Session]) -> list[Finding]:
+def session_findings(wish: Wish, sessions: Sequence[Session]) -> Iterator[Finding]:
     """The sessions in the way, and whether FORCE=1 may end them (H11, H12)."""
-    if not sessions:
-        return []
-    listed = "".join(f"\n    {session}, {session.does}" for session in sessions)
-    what = f"{len(sessions)} session{'s are' if sessions[1:] else ' is'} in the way:{listed}"
+    number = f"{len(sessions)} session{'s are' if len(sessions) > 1 else ' is'} in the way:"
+    what = "\n      ".join([number, *map(str, sessions)])
     if not all(session.can_end for session in sessions):
-        grant = f"GRANT pg_signal_backend TO {wish.command}"
-        grant = "End them where they run; the role may not end them (GRANT pg_signal_backend)."
-        return [Finding(what, grant)]
-    return [] if wish.force else [Finding(what, f"End them, or: {wish.command} FORCE=1")]
+        mend = "The role may not end them. As a superuser: GRANT pg_signal_backend, or end them"
+        yield Finding(what, mend)
+    elif sessions and not wish.force:
+        yield Finding(what, f"End them, or: {wish.command} FORCE=1")
 
 
-def in_the_way(wish: Wish, facts: Facts) -> list[Finding]:
+def in_the_way(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """All that refuses the wish, in the order of a run. Pure: it decides, others look."""
-    settings, server, inside = facts.settings, facts.server, facts.contents
-    name, role = settings.database, settings.user
-    found = backscope_findings(wish, settings, facts.config)
+    settings = facts.settings
+    yield from backscope_findings(wish, settings, facts.config)
     if wish.confirm is not None and wish.confirm != settings.answer:
         what = f"CONFIRM is {quoted(wish.confirm)}, but the target is {settings.answer}."
-        found.append(Finding(what, f"{wish.command} CONFIRM={quoted(settings.answer)}"))
-    if not wish.production and (
-        settings.environment == "production" or facts.config.get("production")
-    ):
+        yield Finding(what, f"{wish.command} CONFIRM={quoted(settings.answer)}")
+    if production(facts) and not wish.production:
         what = f"APP_ENVIRONMENT={settings.environment}: this is a production database."
-        found.append(Finding(what, f"Stop the service, then: {wish.command} PRODUCTION=1"))
-    if not facts.free:
-        what = f"Another reset of {name} is running, or what it started still is."
-        found.append(Finding(what, f"Wait for it, then: {wish.command}"))
-    if facts.trouble or not server:  # H10: nothing more can be seen
-        return found + list(facts.trouble)
-    if wish.action in ("clear", "forget", "unflag"):
-        if server.owner is None:
-            found.append(Finding(f"There is no database {name} on {settings.where}.", "make db-rebuild"))
-        elif not server.valid:
-            what = f"{name} is what an interrupted dropdb left, and cannot be used."
-            found.append(Finding(what, "make db-rebuild"))
-        elif not server.open:
-            allow = f"ALTER DATABASE {identifier(name)} ALLOW_CONNECTIONS true"
-            found.append(Finding(f"{name} accepts no connections.", shown_psql("postgres", allow)))
-        elif inside:
-            found += inside_findings(wish, settings, inside)
-        return found
-    return found + rebuild_findings(wish, facts, server) + folder_findings(wish, facts)
+        yield Finding(what, f"Stop the service, then: {wish.command} PRODUCTION=1")
+    if facts.busy:
+        what = f"Another reset of {settings.database}, or in this checkout, is still running."
+        yield Finding(what, f"Wait for it, then: {wish.command}")
+    yield from facts.trouble
+    if not facts.role or facts.trouble:  # nothing more can be seen
+        return
+    if wish.action in ("rebuild", "undo"):
+        yield from rebuild_findings(wish, facts)
+        yield from folder_findings(wish, facts)
+    elif not facts.database:
+        where = f"There is no database {settings.database} on {settings.where}."
+        yield Finding(where, "make db-rebuild")
+    elif not facts.database.valid:
+        what = f"{settings.database} is what an interrupted dropdb left, and cannot be used."
+        yield Finding(what, "make db-rebuild")
+    elif not facts.database.open:
+        allow = f"ALTER DATABASE {identifier(settings.database)} ALLOW_CONNECTIONS true"
+        what = f"{settings.database} accepts no connections."
+        yield Finding(what, shown_psql("postgres", allow))
+    else:
+        yield from inside_findings(wish, facts)
 
 
-def inside_findings(wish: Wish, settings: Settings, inside: Contents) -> list[Finding]:
+def production(facts: Facts) -> bool:
+    """Whether this is a production database (H19)."""
+    return facts.settings.environment == "production" or bool(facts.config.get("production"))
+
+
+def inside_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """What inside the database stops a clear or an unflag."""
-    found = []
-    name, role = settings.database, settings.user
+    name, role = facts.settings.database, facts.settings.user
+    locks = facts.locks
     if wish.action == "clear":
-        if not inside.may_create:  # H15
-            what = f"The role {role} may not create tables in {name}, as a clear must."
+        if not facts.inside.creates:  # H15
             grant = f"GRANT CREATE ON SCHEMA public TO {identifier(role)}"
-            found.append(Finding(what, f"As {name}'s owner: {shown_psql(name, grant)}"))
-        if inside.foreign:
-            what = f"The role {role} does not own {', '.join(inside.foreign)}, which a clear drops."
-            own = f"ALTER TABLE {identifier(inside.foreign[0])} OWNER TO {identifier(role)}"
-            found.append(Finding(what, f"As a superuser, for each: {shown_psql(name, own)}"))
-        return found + session_findings(wish, inside.locks)
-    lacking = {"id", "values", "values_requested"} - inside.columns
-    if lacking:
-        what = f"{name} has no sequences.{' or '.join(sorted(lacking))}: it is of another Backscope."
-        found.append(Finding(what, "make db-status   tells its revision; make db-rebuild renews it"))
-    weak = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
-    return found + session_findings(wish, [lock for lock in inside.locks if lock.lock not in weak])
+            what = f"The role {role} may not create tables in {name}, as a clear must."
+            yield Finding(what, f"As {name}'s owner: {shown_psql(name, grant)}")
+        others = [table for table, (row, _) in facts.tables.items() if not row.owned]
+        if others:
+            own = f"ALTER TABLE {identifier(others[0])} OWNER TO {identifier(role)}"
+            what = f"The role {role} does not own {', '.join(others)}, which a clear drops."
+            yield Finding(what, f"As a superuser, for each: {shown_psql(name, own)}")
+    else:
+        lacking = sorted({"id", "values", "values_requested"} - set(facts.inside.columns))
+        if lacking:
+            what = f"{name} has no sequences.{' or '.join(lacking)}: it is of another Backscope."
+            yield Finding(what, "make db-status   tells its revision; make db-rebuild renews it")
+        locks = tuple(lock for lock in locks if lock.lock not in COMPATIBLE)
+    yield from session_findings(wish, locks)
 
 
-def rebuild_findings(wish: Wish, facts: Facts, server: Server) -> list[Finding]:
+def rebuild_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """What on the server stops a rebuild or an undo."""
-    settings, found = facts.settings, []
+    settings, database, undo = facts.settings, facts.database, wish.action == "undo"
     name, role = settings.database, settings.user
+    superuser = "As a superuser: "
     if not facts.maintained:
-        what = f"The role {role} cannot open the maintenance database postgres."
         grant = f"GRANT CONNECT ON DATABASE postgres TO {identifier(role)}"
-        found.append(Finding(what, f"As a superuser: {shown_psql('postgres', grant)}"))
-    if not server.createdb:  # H13
-        what = f"The role {role} may not create databases, so {name} could not be made again."
+        what = f"The role {role} cannot open the maintenance database postgres."
+        yield Finding(what, superuser + shown_psql("postgres", grant))
+    if not facts.role.creates:  # H13
         alter = f"ALTER ROLE {identifier(role)} CREATEDB"
-        found.append(Finding(what, f"As a superuser: {shown_psql('postgres', alter)}"))
-    if server.owner is not None and not server.owned:  # H14
-        what = f"{name} is owned by {server.owner}, so {role} may not drop or rename it."
+        what = f"The role {role} may not create databases, so {name} could not be made again."
+        yield Finding(what, superuser + shown_psql("postgres", alter))
+    if database and not database.owned:  # H14
         alter = f"ALTER DATABASE {identifier(name)} OWNER TO {identifier(role)}"
-        found.append(Finding(what, f"As a superuser: {shown_psql('postgres', alter)}"))
-    if wish.force and server.version < 130000:
-        found.append(Finding("FORCE=1 needs PostgreSQL 13 or newer.", "End the sessions by hand."))
-    undo = wish.action == "undo"
-    if not server.valid and (undo or wish.keep):
+        what = f"{name} is owned by {database.owner}, so {role} may not drop or rename it."
+        yield Finding(what, superuser + shown_psql("postgres", alter))
+    if wish.force and facts.role.version < 130000:
+        yield Finding("FORCE=1 needs PostgreSQL 13 or newer.", "End the sessions by hand.")
+    if database and not database.valid and (undo or wish.keep):
         what = f"{name} is what an interrupted dropdb left, so there is nothing to keep."
-        found.append(Finding(what, shown("dropdb", name)))
-    found += session_findings(wish, [*server.sessions, *(server.kept_sessions if undo else ())])
-    found += server.pinned
+        yield Finding(what, shown(*named("dropdb", name)))
+    number = undo_number(wish, facts) if undo else facts.number
+    kept = kept_name(name, number)
+    yield from session_findings(wish, facts.on(name, kept) if undo else facts.on(name))
+    yield from facts.pinned
     if undo:
-        number = undo_number(wish, facts, server)
-        if number is None or number not in {*server.kept, *facts.folders, *(facts.mark or ())[:1]}:
+        if number not in {*facts.kept, *facts.folders, *(facts.mark or ())[:1]}:
             what = f"Nothing is kept of {name}" + (f" as number {number}." if number else ".")
-            found.append(Finding(what, "make db-status   lists what is kept"))
-        return found
-    if wish.keep and len(kept_name(name, facts.number).encode()) > NAME_LIMIT:
-        what = f"{kept_name(name, facts.number)} is longer than PostgreSQL's {NAME_LIMIT} bytes."
-        found.append(Finding(what, "make db-rebuild   without KEEP=1, or a shorter POSTGRES_DB"))
-    return found + list(server.template)
+            yield Finding(what, "make db-status   lists what is kept")
+        return
+    if wish.keep and len(kept.encode()) > NAME_LIMIT:
+        what = f"{kept} is longer than PostgreSQL's {NAME_LIMIT} bytes."
+        yield Finding(what, "make db-rebuild   without KEEP=1, or a shorter POSTGRES_DB")
+    in_use = facts.on("template1")  # H16; what createdb copies: CREATE DATABASE in the manual
+    if in_use:
+        ends = ", ".join(f"pg_terminate_backend({session.pid})" for session in in_use)
+        what = f"template1 is in use, so createdb could not copy it: {in_use[0]}."
+        yield Finding(what, superuser + shown_psql("postgres", f"SELECT {ends}"))
+    if not facts.template or not (facts.template.template or facts.template.owned):
+        what = "template1 is missing or is no template, so createdb could not copy it."
+        yield Finding(what, shown_psql("postgres", "ALTER DATABASE template1 IS_TEMPLATE true"))
+    elif facts.template.stale:
+        what = "template1 has the collations of another system, so createdb would refuse it."
+        refresh = "ALTER DATABASE template1 REFRESH COLLATION VERSION"
+        yield Finding(what, superuser + shown_psql("postgres", refresh))
 
 
-def folder_findings(wish: Wish, facts: Facts) -> list[Finding]:
+def folder_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """What in the checkout stops a rebuild or an undo (H21)."""
-    found, folder = [], facts.migrations
+    folder, checkout = facts.migrations, facts.settings.checkout
     if folder.exists() and not folder.is_dir():
-        what = f"{tilde(folder)} is no folder."
-        found.append(Finding(what, f"mv {quoted(str(folder))} somewhere else"))
-    if not os.access(folder.parent, os.W_OK):
-        what = f"{tilde(folder.parent)} is not writable, so migrations could not be renamed."
-        found.append(Finding(what, f"chmod u+w {quoted(tilde(folder.parent))}"))
+        yield Finding(f"{tilde(folder)} is no folder.", f"rm {quoted(tilde(folder))}")
+    if not os.access(checkout, os.W_OK):
+        what = f"{tilde(checkout)} is not writable, so migrations could not be renamed."
+        yield Finding(what, f"chmod u+w {quoted(tilde(checkout))}")
     if facts.mark and wish.action == "rebuild":
-        found.append(Finding("An undo was interrupted half-way.", "make db-undo   finishes it"))
-    return found
+        yield Finding("An undo was interrupted half-way.", "make db-undo   finishes it")
 
 
 # ---------------------------------------------------------------- the plan
@@ -1010,11 +985,6 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
-    """`text` as an SQL string, for a command that is shown to be typed."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def conninfo(name: str) -> str:
     """A database for `psql -d`, which takes a=b and postgresql://x for more than a name (H26)."""
     if re.fullmatch(r"\w[\w.~ -]*", name):
@@ -1028,11 +998,11 @@ def named(program: str, *options: str) -> tuple[str, ...]:
     return (program, *flags, "--", name) if name.startswith("-") else (program, *flags, name)
 
 
-def psql(database: str, sql: str, **variables: str) -> Step:
+def psql(database: str, *sql: str, **variables: str) -> Step:
     """A step of psql: no ~/.psqlrc (H28), the first error ends it, values as bound variables."""
     bound = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
     argv = ("psql", "-qX", *bound, "-d", conninfo(database))
-    return Step(argv, "\\set ON_ERROR_STOP on\n" + sql)
+    return Step(argv, "\n".join(("\\set ON_ERROR_STOP on", *sql)))
 
 
 def kept_name(name: str, number: int) -> str:
@@ -1040,65 +1010,37 @@ def kept_name(name: str, number: int) -> str:
     return f"{name}.~{number}~"
 
 
-END_SESSIONS = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    "\nWHERE datname IN ({}) AND pid <> pg_backend_pid();"
-)
-
-
 def plan(wish: Wish, facts: Facts) -> list[Step]:
     """The commands that fulfil the wish, in the documented order. Pure."""
-    settings, inside = facts.settings, facts.contents
-    name = settings.database
+    name = facts.settings.database
     ids = {"ids": " ".join(wish.sequences)} if wish.sequences else {}
     some = "id = ANY (string_to_array(:'ids', ' '))"
     if wish.action == "forget":
         return [psql(name, f"DELETE FROM sequences WHERE {some};", **ids)]
     if wish.action == "unflag":
-        where = f'values_requested AND "values" IS NULL{" AND " + some if ids else ""}'
-        return [psql(name, f"UPDATE sequences SET values_requested = false WHERE {where};", **ids)]
+        stuck = 'values_requested AND "values" IS NULL' + f" AND {some}" * bool(ids)
+        return [psql(name, f"UPDATE sequences SET values_requested = false\nWHERE {stuck};", **ids)]
     if wish.action == "clear":
-        clear = Step(("flask", "clear-database"), asks=bool(facts.config.get("production")))
-        locks = inside.locks if inside and wish.force else []
-        pids = " ".join(str(session.pid) for session in locks if session.pid)
-        end = "SELECT pg_terminate_backend(pid::int) FROM unnest(string_to_array(:'pids', ' ')) pid;"
-        return [psql("postgres", end, pids=pids), clear] if pids else [clear]
+        end = (
+            "SELECT pg_terminate_backend(pid::int) FROM unnest(string_to_array(:'pids', ' ')) pid;"
+        )
+        pids = " ".join(str(session.pid) for session in facts.locks if wish.force)
+        steps = [psql("postgres", end, pids=pids)] if pids else []
+        return [
+            *steps,
+            Step(("flask", "clear-database"), asks=bool(facts.config.get("production"))),
+        ]
     if wish.action == "undo":
         return plan_undo(wish, facts)
     steps = []
-    exists = facts.server is None or facts.server.owner is not None
-    if exists and wish.keep:
+    if wish.keep and facts.database:
         steps.append(rename(name, kept_name(name, facts.number), facts, wish.force))
-    elif exists:
-        steps.append(Step(named("dropdb", *(["--force"] if wish.force else []), name)))
+    elif facts.database or not facts.role:
+        steps.append(Step(named("dropdb", *["--force"] * wish.force, name)))
     if facts.has_migrations:
         steps.append(Step(("mv", "migrations", kept_name("migrations", facts.number))))
     steps.append(Step(named("createdb", name)))
     return steps + [Step(("flask", "db", verb)) for verb in ("init", "migrate", "upgrade")]
-
-
-def rename(name: str, new: str, facts: Facts, force: bool) -> Step:
-    """Rename a database. With `force` nobody can connect while its sessions are ended.
-
-    A client that was let in just before is seen by the second look.
-    """
-    sql = 'ALTER DATABASE :"name" RENAME TO :"new";'
-    allow = 'ALTER DATABASE :"new" ALLOW_CONNECTIONS true;'
-    if force:
-        end = END_SESSIONS.format(":'name'")
-        closed = 'ALTER DATABASE :"name" ALLOW_CONNECTIONS false;'
-        sql = f"{closed}\n{end}\nSELECT pg_sleep(0.1);\n{end}\n{sql}\n{allow}"
-    elif facts.server and not facts.server.open:
-        sql += "\n" + allow
-    return psql("postgres", sql, name=name, new=new)
-
-
-def undo_number(wish: Wish, facts: Facts, server: Server) -> int | None:
-    """Which kept pair an undo takes: the one asked for or begun, else the newest."""
-    numbers = [*(facts.mark or ())[:1], *server.kept]
-    if not numbers and not facts.has_migrations:
-        numbers = [*facts.folders]
-    return wish.number or next(iter(numbers), None)
 
 
 def plan_undo(wish: Wish, facts: Facts) -> list[Step]:
@@ -1108,46 +1050,72 @@ def plan_undo(wish: Wish, facts: Facts) -> list[Step]:
     a folder that names the database they belong to by its oid, so that any state tells
     which renames are still to be done.
     """
-    server = facts.server
-    assert server
-    number = undo_number(wish, facts, server) or 0
-    name, kept = facts.settings.database, kept_name(facts.settings.database, number)
-    folder, mark = kept_name("migrations", number), f"migrations.~{number}~of{server.oid}~"
-    started, current = facts.mark is not None, facts.has_migrations
-    if facts.mark:
-        mark = f"migrations.~{number}~of{facts.mark[1]}~"
-    steps = []
-    if not started and current and number in facts.folders:
+    number, steps = undo_number(wish, facts), []
+    name, folder = facts.settings.database, kept_name("migrations", number)
+    mark = f"migrations.~{number}~of{facts.mark[1] if facts.mark else facts.oid}~"
+    moves = number in facts.folders
+    if moves and facts.has_migrations and not facts.mark:
         steps.append(Step(("mv", "migrations", mark)))
-        current = False
-    if number in facts.folders and not current:
+    if moves and (steps or not facts.has_migrations):
         steps.append(Step(("mv", folder, "migrations")))
-    if number in server.kept and (facts.mark is None or facts.mark[1] == server.oid):
-        if server.owner is None:
-            steps.append(rename(kept, name, facts, wish.force))
-        else:
-            steps.append(swap(name, kept, wish.force))
-    if started or steps[:1] == [Step(("mv", "migrations", mark))]:
-        steps.append(Step(("mv", mark, folder)))
-    return steps
+    parked = bool(facts.mark or (moves and facts.has_migrations))
+    if number in facts.kept and (not facts.mark or facts.mark[1] == facts.oid):
+        kept = kept_name(name, number)
+        there = facts.database is not None
+        swap_or_rename = (
+            swap(name, kept, wish.force) if there else rename(kept, name, facts, wish.force)
+        )
+        steps.append(swap_or_rename)
+    return [*steps, Step(("mv", mark, folder))] if parked else steps
+
+
+def undo_number(wish: Wish, facts: Facts) -> int:
+    """Which kept pair an undo takes: the one asked for or begun, else the newest; 0: none."""
+    numbers = [*(facts.mark or ())[:1], *facts.kept]
+    if not facts.has_migrations:
+        numbers += facts.folders
+    return wish.number or next(iter(numbers), 0)
+
+
+def closed(renames: Sequence[str], names: Sequence[str], after: Sequence[str]) -> list[str]:
+    """SQL for renames that nobody can get in the way of, not even by reconnecting at once.
+
+    Who was let in just before the door was closed is seen by the second look.
+    """
+    listed = ", ".join(f":'{name}'" for name in names)
+    end = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        f"\nWHERE datname IN ({listed}) AND pid <> pg_backend_pid();"
+    )
+    doors = 'ALTER DATABASE :"{}" ALLOW_CONNECTIONS {};'
+    return [
+        *(doors.format(name, "false") for name in names), end, "SELECT pg_sleep(0.1);", end,
+        *renames, *(doors.format(name, "true") for name in after),
+    ]  # fmt: skip
+
+
+def rename(name: str, new: str, facts: Facts, force: bool) -> Step:
+    """Rename a database; with `force`, end its sessions and keep them out."""
+    sql = ['ALTER DATABASE :"name" RENAME TO :"new";']
+    if force:
+        sql = closed(sql, ["name"], ["new"])
+    elif facts.database and not facts.database.open:
+        sql.append('ALTER DATABASE :"new" ALLOW_CONNECTIONS true;')
+    return psql("postgres", *sql, name=name, new=new)
 
 
 def swap(name: str, kept: str, force: bool) -> Step:
     """Let two databases change names, in one transaction."""
-    renames = (
-        'BEGIN;\nALTER DATABASE :"kept" RENAME TO :"swap";\nALTER DATABASE :"name" RENAME TO :"kept";\n'
-        'ALTER DATABASE :"swap" RENAME TO :"name";\nCOMMIT;'
-    )
+    sql = [
+        "BEGIN;",
+        'ALTER DATABASE :"kept" RENAME TO :"swap";',
+        'ALTER DATABASE :"name" RENAME TO :"kept";',
+        'ALTER DATABASE :"swap" RENAME TO :"name";',
+        "COMMIT;",
+    ]
     if force:
-        both = ('"name"', '"kept"')
-        close, allow = (
-            "\n".join(f"ALTER DATABASE :{one} ALLOW_CONNECTIONS {value};" for one in both)
-            for value in ("false", "true")
-        )
-        end = END_SESSIONS.format(":'name', :'kept'")
-        renames = f"{close}\n{end}\nSELECT pg_sleep(0.1);\n{end}\n{renames}\n{allow}"
-    number = zlib.crc32(name.encode())
-    return psql("postgres", renames, name=name, kept=kept, swap=f"swap.~{number}~")
+        sql = closed(sql, ["name", "kept"], ["name", "kept"])
+    return psql("postgres", *sql, name=name, kept=kept, swap=f"swap.~{zlib.crc32(name.encode())}~")
 
 
 def plan_restore(wish: Wish, before: Facts, now: Facts) -> list[Step]:
@@ -1155,36 +1123,33 @@ def plan_restore(wish: Wish, before: Facts, now: Facts) -> list[Step]:
 
     It goes by what is there now, and removes only what was not there before.
     """
-    steps, server, was = [], now.server, before.server
-    assert server and was
-    name, number = before.settings.database, before.number
-    allow = 'ALTER DATABASE :"name" ALLOW_CONNECTIONS true;'
-    if wish.action == "undo":
-        number = undo_number(wish, before, was) or 0
-        closed = [kept_name(name, number)] if number in server.kept and wish.force else []
-        closed += [name] if server.owner is not None and not server.open else []
-        steps += [psql("postgres", allow, name=one) for one in closed]
-        if (server.oid, set(server.kept)) == (was.oid, set(was.kept)):  # not swapped yet
+    steps, name = [], before.settings.database
+    undo = wish.action == "undo"
+    number = undo_number(wish, before) if undo else before.number
+    kept, folder = kept_name(name, number), kept_name("migrations", number)
+    for one in (name, kept) if wish.force else ():  # the doors that are closed still
+        if (one == name and now.database) or (one == kept and number in now.kept):
+            steps.append(
+                psql("postgres", 'ALTER DATABASE :"name" ALLOW_CONNECTIONS true;', name=one)
+            )
+    if undo:
+        if (now.oid, set(now.kept)) == (before.oid, set(before.kept)):  # not swapped yet
             if number in before.folders and number not in now.folders:
-                steps.append(Step(("mv", "migrations", kept_name("migrations", number))))
+                steps.append(Step(("mv", "migrations", folder)))
             if now.mark and not before.mark:
                 mark = f"migrations.~{number}~of{now.mark[1]}~"
                 steps.append(Step(("mv", mark, "migrations")))
         return steps
-    kept, folder = kept_name(name, number), kept_name("migrations", number)
-    half_made = number in server.kept or was.owner is None
-    if half_made and server.owner is not None:
-        force = ["--force"] if server.version >= 130000 else []
+    if now.database and (number in now.kept or not before.database):  # half made
+        force = ["--force"] if now.role.version >= 130000 else []
         steps.append(Step(named("dropdb", *force, name)))
-    if number in server.kept:
-        steps.append(rename(kept, name, now, force=False))
-    elif server.owner is not None and not half_made and not server.open:
-        steps.append(psql("postgres", allow, name=name))
+    if number in now.kept:
+        steps.append(
+            psql("postgres", 'ALTER DATABASE :"name" RENAME TO :"new";', name=kept, new=name)
+        )
     if now.has_migrations and (number in now.folders or not before.has_migrations):
         steps.append(Step(("rm", "-r", "migrations")))
-    if number in now.folders:
-        steps.append(Step(("mv", folder, "migrations")))
-    return steps
+    return [*steps, Step(("mv", folder, "migrations"))] if number in now.folders else steps
 
 
 # ---------------------------------------------------------------- running it
@@ -1294,91 +1259,90 @@ def hidden(text: str, settings: Settings) -> str:
 # ---------------------------------------------------------------- checking it
 
 
-def check(wish: Wish, before: Facts, now: Facts, tables: Sequence[str]) -> str:
+def check(wish: Wish, before: Facts, now: Facts, models: Sequence[str]) -> str:
     """What the result is, in a sentence. Raises Failed if it is not as it should be."""
-    name, inside, was = now.settings.database, now.contents, before.contents
-    if wish.action == "undo" and now.server and now.server.owner is None:
-        return f"The migrations are back; there is no database {name}."
-    if not inside:
+    name = now.settings.database
+    if wish.action == "undo" and now.role and not now.database:
+        return f"The migrations are back; there is no database {name}"
+    if not now.inside:
         trouble = now.trouble[0].what if now.trouble else f"{name} is not there."
         raise Failed(f"The result could not be checked: {trouble}\n    make db-status")
-    data = [table for table in inside.tables if table != "alembic_version"]
-    count = f"{len(data)} table{'s' * (len(data) != 1)}"
-    at = f"{count} at revision {', '.join(inside.revisions or ()) or 'none'}"
-    if wish.action == "undo":
-        return f"{name} is swapped: {at}"
+    data = {table: count for table, (_, count) in now.tables.items() if table != "alembic_version"}
+    tables = f"{len(data)} table{'s' * (len(data) != 1)}"
     if wish.action == "clear":
-        left = [table for table in data if inside.tables[table] is not False]
-        same = was is not None and was.oids == inside.oids  # flask drops and makes them
-        had = was is not None and any(was.tables[table] for table in data if table in was.tables)
-        if same and (left or not had) and (left or before.config.get("production")):
+        left = [table for table, count in data.items() if count != 0]
+        rows_before = any(count for table, (_, count) in before.tables.items() if table in data)
+        oids, oids_before = (
+            {row.oid for row, _ in facts.tables.values()} for facts in (now, before)
+        )
+        if oids == oids_before and (left or (production(before) and not rows_before)):
             raise Failed(f"Backscope took no action: {name} is as it was.\n    {wish.command}")
         if left:
-            what = f"{name} still holds rows in {', '.join(left)}: not Backscope's tables of today."
+            what = f"{name} still holds rows in {', '.join(left)}: no tables of this Backscope."
             raise Failed(f"{what}\n    make db-rebuild   renews the structure")
-        return f"{name} is cleared: {count}, no rows"
-    missing = sorted(set(tables) - set(inside.tables))
-    if not inside.revisions:
+        return f"{name} is cleared: {tables}, no rows"
+    missing = sorted(set(models) - set(now.tables))
+    if wish.action == "rebuild" and not now.revisions:
         raise Failed(f"{name} has no revision: flask db migrate made none.\n    flask db migrate")
-    if missing or not data:
-        what = f"{name} lacks the tables {', '.join(missing)}." if missing else f"{name} has no table."
+    if wish.action == "rebuild" and (missing or not data):
+        what = f"{name} lacks the tables {', '.join(missing) or 'of the models'}."
         raise Failed(f"{what}\n    make db-rebuild VERBOSE=1   shows what flask db says")
-    return f"{name} is rebuilt: {at}"
+    done = "rebuilt" if wish.action == "rebuild" else "swapped"
+    return f"{name} is {done}: {tables} at revision {', '.join(now.revisions) or 'none'}"
+
+
+def check_sequences(wish: Wish, settings: Settings, were: Sequence[str]) -> str:
+    """What became of the sequences of a partial clear or an unflag; Failed as check()."""
+    still = affected(wish, settings)
+    if still:
+        raise Failed(f"{', '.join(still)} came back meanwhile.\n    {wish.command}")
+    done, state = ("forgotten", "cached") if wish.action == "forget" else ("un-flagged", "flagged")
+    others = [one for one in wish.sequences if one not in were]
+    return f"{len(were)} {done}: {' '.join(were)}" + (
+        f"; not {state}: {' '.join(others)}" * bool(others)
+    )
 
 
 # ---------------------------------------------------------------- showing the state
 
 
-def show(label: str, text: str) -> None:
-    """One row of the table that a run begins with."""
-    say(f"{paint(label.ljust(11), 1)}  {text}")
+def show(label: str, *lines: str) -> None:
+    """A row of the table that a run begins with; the label stands at its first line."""
+    for number, line in enumerate("\n".join(lines).splitlines()):
+        say(f"{paint(('' if number else label).ljust(11), 1)}  {line}")
 
 
 def show_target(wish: Wish, facts: Facts, revision: str) -> None:
-    """The checkout, the database and what a rebuild does with the migrations."""
-    settings, server, inside = facts.settings, facts.server, facts.contents
-    prefix = Path(sys.prefix)
+    """The checkout, the database and what a rebuild or an undo does with the migrations."""
+    settings, database, prefix = facts.settings, facts.database, Path(sys.prefix)
     inner = prefix.relative_to(settings.checkout) if settings.checkout in prefix.parents else None
     at = f" ({revision})" if revision else ""
-    show("Backscope", f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}"
-         + f", {settings.environment}" * (settings.environment != "development"))  # fmt: skip
-    target = f"{settings.database} on {settings.where} as {settings.user}"
-    if server and server.owner is None:
-        target += ": not there yet"
-    elif server and server.size is not None:
-        tables = f", {len(inside.tables)} tables" if inside else ""
-        target += f": {pretty_size(server.size)}{tables}"
-    show("Database", target)
+    environment = f", {settings.environment}" * (settings.environment != "development")
+    show("Backscope", f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}{environment}")
+    size = f": {database.size}, {len(facts.tables)} tables" if database else ": not there yet"
+    target = [
+        f"{settings.database} on {settings.where} as {settings.user}{size if facts.role else ''}"
+    ]
     if settings.origins["POSTGRES_DB"] == "the environment":
         also = f"; .env says {settings.in_dotenv}" if settings.in_dotenv else ""
-        show("", f"POSTGRES_DB={quoted(settings.database)} is from the environment{also}")
+        target.append(f"POSTGRES_DB={quoted(settings.database)} is from the environment{also}")
+    show("Database", *target)
     if wish.action == "rebuild":
-        if wish.keep and server and server.owner is not None:
+        if wish.keep and database:
             show("Kept as", kept_name(settings.database, facts.number))
         renamed = f"migrations -> {kept_name('migrations', facts.number)}"
         show("Migrations", renamed if facts.has_migrations else "none yet")
-    if wish.action == "undo" and server:
-        number = undo_number(wish, facts, server) or 0
-        for noun, there in (("database", server.kept), ("migrations", facts.folders)):
-            if number not in there and not facts.mark:
+    elif wish.action == "undo" and not facts.mark:
+        number = undo_number(wish, facts)
+        for noun, there in (("database", facts.kept), ("migrations", facts.folders)):
+            if number and number not in there:
                 show("", f"No {noun} of number {number} kept: the current {noun} will stay as is")
-
-
-def pretty_size(size: int) -> str:
-    """A size in bytes, in words, as pg_size_pretty() has it."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 10240:
-            break
-        size = (size + 512) // 1024
-    else:
-        unit = "TB"
-    return f"{size} {unit}"
 
 
 def revision_in_words(facts: Facts) -> str:
     """The recorded revision against the newest in `migrations`, as alembic reads them."""
-    recorded = facts.contents.revisions if facts.contents else None
-    text = ", ".join(recorded or ()) or "none recorded"
+    recorded = facts.revisions
+    text = ", ".join(recorded) or "none recorded"
     if not facts.migrations.is_dir():
         return f"{text}; no migrations folder"
     from alembic.script import ScriptDirectory
@@ -1390,119 +1354,94 @@ def revision_in_words(facts: Facts) -> str:
         known = {entry.revision for entry in script.walk_revisions()}
     except Exception as error:  # whatever a version file raises
         return f"{text}; migrations cannot be read: {last_line(error)}"
-    newest = ", ".join(heads) or "none"
+    newest = f"the newest in migrations is {', '.join(heads) or 'none'}"
     if not recorded:
-        return f"{text}; the newest in migrations is {newest}"
+        return f"{text}; {newest}"
     if sorted(recorded) == heads:
         return f"{text}, the newest in migrations"
-    if set(recorded) <= known:
-        return f"{text}, behind: the newest in migrations is {newest}"
-    return f"{text}, unknown to this checkout: the newest in migrations is {newest}"
+    return f"{text}, {'behind' if set(recorded) <= known else 'unknown to this checkout'}: {newest}"
 
 
-def show_status(facts: Facts, connection: Any, stuck: str) -> None:
-    """The rest of db-status: settings, contents, sessions, what is kept."""
-    settings, server, inside = facts.settings, facts.server, facts.contents
-    by_origin: dict[str, list[str]] = {}
-    for name, origin in settings.origins.items():
+def stuck_in_words(facts: Facts) -> str:
+    """The sequences whose download never finished, by name up to a handful (H30)."""
+    from psycopg2 import Error
+
+    if not facts.inside:
+        return ""
+    if not {"id", "values", "values_requested"} <= set(facts.inside.columns):
+        return "no table sequences with id, values and values_requested"
+    try:
+        ids = affected(Wish("status"), facts.settings)
+    except Error:
+        return "not looked for: the table is too large or locked; make -n db-unflag"
+    more = f" and {len(ids) - HANDFUL} more" if len(ids) > HANDFUL else ""
+    text = f"{', '.join(ids[:HANDFUL])}{more} requested, no values"
+    return f"{text}; make db-unflag mends it" if ids else ""
+
+
+def show_status(facts: Facts) -> None:
+    """What db-status shows: settings, contents, sessions, what is kept."""
+    origins: dict[str, list[str]] = {}
+    for name, origin in facts.settings.origins.items():
         if name != "POSTGRES_DISPOSABLE_DB":
-            by_origin.setdefault(origin, []).append(name.replace("POSTGRES_", ""))
-    for number, (origin, names) in enumerate(by_origin.items()):
-        show("" if number else "Settings", f"{' '.join(names)}: from {origin}".replace("from default", "by default"))
-    if inside:
-        counts = [f"{table} {count}" for table, count in inside.rows.items() if table != "alembic_version"]
-        show("Rows", ", ".join(counts) or "no tables")
-    if server:
+            where = "by default" if origin == "default" else f"from {origin}"
+            origins.setdefault(where, []).append(name.replace("POSTGRES_", ""))
+    show("Settings", *(f"{' '.join(names)}: {where}" for where, names in origins.items()))
+    if facts.inside:
+        show("Rows", ", ".join(
+            f"{table} {'?' if count is None else count if count <= EXACT_ROWS else f'about {max(count, row.estimate):,}'}"
+            for table, (row, count) in facts.tables.items() if table != "alembic_version"
+        ) or "no tables")  # fmt: skip
+    if facts.role:
         show("Revision", revision_in_words(facts))
-    sessions = [*(server.sessions if server else ()), *(inside.locks if inside else ())]
-    for number, session in enumerate(sessions):
-        show("" if number else "Sessions", f"{session}, {session.does}")
-    if stuck:
-        show("Stuck", stuck)
-    for number in sorted({*facts.folders, *(server.kept if server else ())}):
-        show_kept(facts, number)
+    show("Sessions", *map(str, [*facts.on(facts.settings.database), *facts.locks]))
+    stuck = stuck_in_words(facts)
+    show("Stuck", *[stuck] * bool(stuck))
+    for number in sorted({*facts.folders, *facts.kept}):
+        name, folder = kept_name(facts.settings.database, number), facts.folders.get(number)
+        things, remove = [], []
+        if number in facts.kept:
+            things.append(f"{name} ({facts.kept[number]})")
+            remove.append(shown(*named("dropdb", name)))
+        if folder:
+            since = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.lstat().st_ctime))
+            things.append(f"{folder.name} since {since}")
+            remove.append(shown("rm", "-r", folder.name))
+        show("Kept", ", ".join(things), f"    to remove: {'; '.join(remove)}")
     if facts.mark:
         show("Undo", "interrupted half-way; make db-undo finishes it")
 
 
-def show_kept(facts: Facts, number: int) -> None:
-    """A kept pair, since when, how large, and the commands that remove it."""
-    kept, folder = facts.server.kept if facts.server else {}, facts.folders.get(number)
-    name = kept_name(facts.settings.database, number)
-    things, remove = [], []
-    if number in kept:
-        things.append(f"{name} ({kept[number]})")
-        remove.append(shown(*named("dropdb", name)))
-    if folder:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.lstat().st_ctime))
-        things.append(f"{folder.name} since {when}")
-        remove.append(shown("rm", "-r", folder.name))
-    show("Kept", f"{', '.join(things)}; to remove: {'; '.join(remove)}")
+# ---------------------------------------------------------------- a whole run
 
 
-def stuck_in_words(settings: Settings, facts: Facts) -> str:
-    """The sequences whose download never finished, by name up to a handful (H30)."""
-    from psycopg2 import Error
-
-    if not facts.contents or not {"id", "values", "values_requested"} <= facts.contents.columns:
-        return "no table sequences with id, values and values_requested" if facts.contents else ""
-    try:
-        connection = connect(settings, settings.database)
-        with contextlib.closing(connection):
-            rows(connection, "SELECT set_config('statement_timeout', '1s', false)")
-            ids = flagged(connection)
-    except Error:
-        return "not looked for: the table is too large or locked; make -n db-unflag"
-    if not ids:
-        return ""
-    more = f" and {len(ids) - HANDFUL} more" if len(ids) > HANDFUL else ""
-    return f"{', '.join(ids[:HANDFUL])}{more} requested, no values; make db-unflag mends it"
-
-
-# ---------------------------------------------------------------- the command line
-
-
-def refuse(wish: Wish, findings: Sequence[Finding]) -> NoReturn:
-    """Raise Refused, each finding once."""
-    raise Refused(list(dict.fromkeys(findings)))
-
-
-def git_revision(checkout: Path) -> "subprocess.Popen[str]":
-    """Ask git for the short revision of the checkout."""
-    return subprocess.Popen(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=checkout, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
-def must_ask(wish: Wish, facts: Facts) -> str:
+def question(wish: Wish, facts: Facts) -> str:
     """What would be lost for good, as a sentence to confirm; empty if nothing would be."""
-    settings, server = facts.settings, facts.server
-    if wish.action == "rebuild" and not wish.keep and server and server.owner is not None:
+    settings = facts.settings
+    if wish.action == "rebuild" and not wish.keep and facts.database:
         return f"This wipes out the entire structure and contents of {settings.database}."
     ordinary = (
-        settings.environment == "development"
-        and not facts.config.get("production")
-        and settings.local
-        and settings.database == settings.in_dotenv
-    )
+        settings.environment == "development" and not production(facts)
+        and settings.local and settings.database == settings.in_dotenv
+    )  # fmt: skip
     if ordinary or wish.action not in ("clear", "forget"):
         return ""
-    what = " ".join(wish.sequences) or "all the stored data"
-    return f"This clears {what} of {settings.database}."
+    return (
+        f"This clears {' '.join(wish.sequences) or 'all the stored data'} of {settings.database}."
+    )
 
 
-def ask(question: str, answer: str) -> None:
+def ask(sentence: str, answer: str) -> None:
     """Have `answer` typed. Raises Refused if there is no terminal or something else is typed."""
-    say(f"\n{paint(question, 1)}")
+    say(f"\n{paint(sentence, 1)}")
     if not sys.stdin or not sys.stdin.isatty():
-        what = "Nobody can answer: the input is no terminal."
-        raise Refused([Finding(what, f"Answer in advance: CONFIRM={quoted(answer)}")])
-    say(f"Type {'its name' if '@' not in answer else answer} to go on: ", end="")
+        mend = f"Answer in advance: CONFIRM={quoted(answer)}"
+        raise Refused([Finding("Nobody can answer: the input is no terminal.", mend)])
+    say(f"Type {answer if '@' in answer else 'its name'} to go on: ", end="")
     typed = sys.stdin.buffer.readline().decode(errors="replace")
     if typed.rstrip("\r\n") != answer:
-        say() if not typed else None
-        raise Refused([Finding(f"What was typed is not {answer}.", "The same command asks again.")])
+        again = "The same command asks again."
+        raise Refused([Finding(f"What was typed is not {answer}.", again)])
 
 
 def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
@@ -1512,159 +1451,119 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
     status otherwise.
     """
     checkout = find_checkout(folder)
-    found = environment_findings()
+    findings = list(environment_findings())
+    loads = wish.action in ("rebuild", "status")
     with contextlib.ExitStack() as stack:
-        load = wish.action in ("rebuild", "status")
-        revision = git_revision(checkout)
-        stack.enter_context(revision)
-        backscope = None
-        if not found:
-            backscope = Probe(checkout, load, environ)
-            stack.callback(backscope.end)
+        revision = stack.enter_context(subprocess.Popen(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=checkout, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        ))  # fmt: skip
+        probes = [] if findings else [Probe(checkout, loads, environ)]
+        stack.callback(lambda: [one.end() for one in probes])
         try:
             settings = read_settings(checkout, environ)
-        except ModuleNotFoundError:
-            refuse(wish, found)
-        except Refused as error:
-            refuse(wish, [*found, *error.findings])
-        if not backscope:
-            refuse(wish, found)
+        except (ModuleNotFoundError, Refused) as error:
+            raise Refused([*findings, *getattr(error, "findings", ())]) from None
+        if findings:
+            raise Refused(findings)
         environment = child_environment(settings, environ)
         os.environ.clear()  # libpq in this process reads it, too
         os.environ.update(environment)
-        acting = wish.action != "status" and not wish.dry_run
-        config = backscope.answer()
-        if config.get("ask app") and not load:  # config.py alone does not answer
-            backscope = Probe(checkout, True, environ)
-            stack.callback(backscope.end)
-            config, load = backscope.answer(), True
-        looked = looking(settings, config, acting, counting=wish.action == "status")
-        facts, connection = stack.enter_context(looked)
-        git = revision.stdout.read().strip() if revision.stdout else ""
+        config = probes[0].answer()
+        if config.get("ask app") and not loads:  # config.py alone does not answer
+            probes.append(Probe(checkout, True, environ))
+            config, loads = probes[-1].answer(), True
+        facts = look(settings, config, exact=EXACT_ROWS if wish.action == "status" else 0)
+        show_target(wish, facts, revision.stdout.read().strip() if revision.stdout else "")
         if wish.action == "status":
-            return status(facts, connection, backscope, git)
-        findings = in_the_way(wish, facts)
-        steps = [] if findings and not facts.server else plan(wish, facts)
-        programs = {step.argv[0] for step in steps} - {"flask"}
-        for name in sorted(name for name in programs if not shutil.which(name)):
-            what = f"The program {name} is not on the PATH."
-            findings.append(Finding(what, "Install PostgreSQL's client programs, or set PATH"))
-        show_target(wish, facts, git)
-        before_app = facts
-        if acting and wish.action in ("rebuild", "undo") and not lock_folder(checkout, stack):
-            what = f"Another reset in {tilde(checkout)} is running."
-            findings.append(Finding(what, "Wait for it, then run this again."))
-        question = must_ask(wish, facts)
-        if not findings and acting and question and wish.confirm is None:
-            ask(question, settings.answer)
-            with looking(settings, config, True, held=connection) as (facts, _):
-                findings = in_the_way(wish, facts)
-        tables: Sequence[str] = ()
-        if load and "error" not in config and "known" not in config:
-            loaded = backscope.answer()
-            tables = loaded.get("tables", ())
-            findings += backscope_findings(wish, settings, {**config, **loaded})
+            show_status(facts)
+        acting = wish.action != "status" and not wish.dry_run
+        held = take_locks(settings, facts, stack) if acting and facts.role else []
+        facts = replace(facts, busy=facts.busy or held is None)
+        findings = list(in_the_way(wish, facts))
+        sentence = question(wish, facts)
+        if acting and sentence and not findings and wish.confirm is None:
+            ask(sentence, settings.answer)
+            facts = replace(look(settings, config, exact=0), busy=False)
+            findings = list(in_the_way(wish, facts))
+        models: Sequence[str] = ()
+        if loads and "url" in config:  # loaded meanwhile, also while somebody typed
+            loaded = probes[-1].answer()
+            models = loaded.get("tables", ())
+            facts = replace(facts, config={**config, **loaded})
+            findings += backscope_findings(wish, settings, facts.config)
+        if wish.action == "status":
+            return show_refusals(facts)
+        steps = plan(wish, facts)
+        for name in sorted({step.argv[0] for step in steps} - {"flask"}):
+            if not shutil.which(name):
+                mend = "Install PostgreSQL's client programs, or set PATH"
+                findings.append(Finding(f"The program {name} is not on the PATH.", mend))
         if wish.dry_run:
             say("\n".join(["", *map(str, steps)]))
         if findings:
-            refuse(wish, findings)
-        if wish.dry_run:
-            return 0
-        return act(wish, facts, plan(wish, facts), environment, connection, stack, tables)
+            raise Refused(findings)
+        return 0 if wish.dry_run else act(wish, facts, steps, environment, held or [], models)
 
 
-def lock_folder(checkout: Path, stack: contextlib.ExitStack) -> bool:
-    """Lock the checkout for what renames its migrations; two databases can share them."""
-    descriptor = os.open(checkout, os.O_RDONLY)
-    stack.callback(os.close, descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def show_refusals(facts: Facts) -> int:
+    """What would stop a clear and a rebuild; 0 if nothing would, else 1."""
+    refused = 0
+    for wish in (Wish("clear"), Wish("rebuild")):
+        findings = dict.fromkeys(in_the_way(wish, facts))
+        refused |= bool(findings)
+        lines = [line for one in findings for line in (f"  {one.what}", f"      {one.mend}")]
+        verdict = f"would be {paint('refused', 31)}" if findings else "could run"
+        show(f"A {wish.action}", verdict, *lines)
+    return refused
 
 
 def act(wish: Wish, facts: Facts, steps: Sequence[Step], environment: dict[str, str],
-        connection: Any, stack: contextlib.ExitStack, tables: Sequence[str]) -> int:  # fmt: skip
+        held: Sequence[int], models: Sequence[str]) -> int:  # fmt: skip
     """Run the plan, check the result, say it. Raises Failed or Interrupted."""
-    settings, began = facts.settings, time.monotonic()
-    cached = flags = []
-    if wish.action in ("forget", "unflag"):
-        looked = connect(settings, settings.database)
-        stack.callback(looked.close)
-        flags = flagged(looked, wish.sequences)
-        query = "SELECT id FROM sequences WHERE id = ANY(%s) ORDER BY id"
-        cached = [row[0] for row in rows(looked, query, list(wish.sequences))]
-        if wish.action == "unflag" and facts.server and facts.server.sessions:
-            say("\nBackscope may be running, and a download really in progress:")
-            say("".join(f"    {session}\n" for session in facts.server.sessions), end="")
-        if not (cached if wish.action == "forget" else flags):
-            what = "None of them is cached" if wish.action == "forget" else "No such flag is set"
-            say(f"\n{what}: there is nothing to do in {settings.database}.")
-            return 0
+    began, settings, some = time.monotonic(), facts.settings, wish.action in ("forget", "unflag")
+    were = affected(wish, settings) if some else []
+    sessions = facts.on(settings.database)
+    if wish.action == "unflag" and sessions:
+        listed = "\n    ".join(map(str, sessions))
+        say(f"\nBackscope may be running, and a download really in progress:\n    {listed}")
+    if some and not were:
+        what = "None of them is cached" if wish.action == "forget" else "No such flag is set"
+        say(f"\n{what}: there is nothing to do in {settings.database}.")
+        return 0
     say()
-    outcome = run(steps, facts, environment, wish.verbose, [connection.fileno()])
+    outcome = run(steps, facts, environment, wish.verbose, held)
     if outcome.failed or outcome.signal:
-        stop(wish, facts, steps, outcome, environment, connection)
-    if wish.action in ("forget", "unflag"):
-        still = [row[0] for row in rows(looked, query, list(wish.sequences))]
-        left = still if wish.action == "forget" else flagged(looked, wish.sequences)
-        if left:
-            raise Failed(f"{', '.join(left)} came back meanwhile.\n    {wish.command}")
-        went = cached if wish.action == "forget" else flags
-        verb = "forgotten" if wish.action == "forget" else "un-flagged"
-        result = f"{len(went)} {verb}: {' '.join(went)}"
-        other = [one for one in wish.sequences if one not in went]
-        if other:
-            result += f"; not {'cached' if wish.action == 'forget' else 'flagged'}: {' '.join(other)}"
+        stop(wish, facts, steps, outcome, environment, held)
+    if some:
+        result = check_sequences(wish, settings, were)
     else:
-        with looking(settings, facts.config, False, held=connection) as (now, _):
-            result = check(wish, facts, now, tables)
+        result = check(wish, facts, look(settings, facts.config, exact=0), models)
     say(f"{paint(result, 32)}, in {time.monotonic() - began:.1f} s")
     return 0
 
 
 def stop(wish: Wish, facts: Facts, steps: Sequence[Step], outcome: Outcome,
-         environment: dict[str, str], connection: Any) -> NoReturn:  # fmt: skip
+         environment: dict[str, str], held: Sequence[int]) -> NoReturn:  # fmt: skip
     """Put back what can be put back, and raise what says how far the plan got."""
-    what = outcome.failed or "Interrupted."
-    if outcome.signal:
-        what = f"Interrupted by {signal.Signals(outcome.signal).name}."
-    raised = Interrupted if outcome.signal else Failed
-    done = ", ".join(map(str, steps[: outcome.done])) or "nothing"
-    again = f"{wish.command}   does it again, from the start, and finishes it"
+    name = signal.Signals(outcome.signal).name if outcome.signal else ""
+    what = f"Interrupted by {name}." if name else outcome.failed
+    raised = Interrupted if name else Failed
+    mend = f"{wish.command}   does it again and finishes it"
     if wish.keep or wish.action == "undo":
-        again = "make db-status   tells what lies around; make db-undo mends it"
-        from psycopg2 import Error
+        now = look(facts.settings, facts.config, exact=0)
+        back = plan_restore(wish, facts, now) if now.role and not now.trouble else []
+        if back:
+            say("\nPutting everything back:")
+        if not now.trouble and not run(back, facts, environment, wish.verbose, held, True).failed:
+            what += " Everything is as it was before."
+            raise raised(f"{what}\n    {wish.command}   tries it again")
+        mend = "make db-status   tells what lies around; make db-undo mends it"
+    done = ", ".join(shown(*step.argv) for step in steps[: outcome.done]) or "nothing"
+    raise raised(f"{what}\n    Done before: {done}.\n    {mend}")
 
-        with contextlib.suppress(Error):
-            with looking(facts.settings, facts.config, False, held=connection) as (now, _):
-                back = plan_restore(wish, facts, now) if now.server else []
-            say("\nPutting everything back:") if back else None
-            fds = [connection.fileno()]
-            if now.server and not run(back, facts, environment, wish.verbose, fds, True).failed:
-                raise raised(f"{what} Everything is as it was before.\n    {wish.command}   tries it again")
-    raise raised(f"{what}\nDone before: {done}.\n    {again}")
 
-
-def status(facts: Facts, connection: Any, backscope: Probe, git: str) -> int:
-    """Show all there is to know; 0 if a clear and a rebuild could run, else 1."""
-    config = facts.config
-    stuck = stuck_in_words(facts.settings, facts)
-    show_target(Wish("status"), facts, git)
-    show_status(facts, connection, stuck)
-    if "error" not in config and "known" not in config:
-        config = {**config, **backscope.answer()}
-    refused = 0
-    for action in ("clear", "rebuild"):
-        wish = Wish(action)
-        seen = Facts(**{**vars(facts), "config": config})
-        findings = list(dict.fromkeys(in_the_way(wish, seen)))
-        refused |= bool(findings)
-        show(f"A {action}", f"would be {paint('refused', 31)}:" if findings else "could run")
-        for finding in findings:
-            say(f"             {finding.what}\n                 {finding.mend}")
-    return refused
+# ---------------------------------------------------------------- the command line
 
 
 def sequence_ids(words: Sequence[str]) -> list[str]:
@@ -1713,7 +1612,9 @@ def parse(arguments: Sequence[str]) -> tuple[Wish, str]:
         elif action == "rebuild":
             command.add_argument("--keep", action="store_true", help="set the old database aside")
         elif action == "undo":
-            command.add_argument("number", nargs="?", default="", metavar="N", help="which kept pair")
+            command.add_argument(
+                "number", nargs="?", default="", metavar="N", help="which kept pair"
+            )
     values = vars(parser.parse_args(arguments))
     folder = values.pop("backscope_dir")
     number = values.get("number", "")
@@ -1745,7 +1646,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
         return reset(*parse(arguments), dict(environ))
     except Refused as error:
         say(paint("\nNothing was changed.", 33, sys.stderr), error=True)
-        for finding in error.findings:
+        for finding in dict.fromkeys(error.findings):
             say(f"  {finding.what}\n      {finding.mend}", error=True)
         return 2
     except (Failed, Interrupted) as error:

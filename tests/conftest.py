@@ -54,7 +54,9 @@ exec "$@"
 @pytest.fixture(scope="session")
 def server() -> Iterator[Dict[str, str]]:
     """Give the variables of a throw-away server, run by bin/with-postgres."""
-    script = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
+    script = (
+        "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
+    )
     with subprocess.Popen(
         [sys.executable, str(ROOT / "bin/with-postgres"), sys.executable, "-c", script],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -196,7 +198,7 @@ class Backscope:
         """The command line of the tool."""
         return [str(self.venv / "bin/python"), str(ROOT / "backscope_reset.py"), *arguments]
 
-    def start(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """Start the tool in the checkout."""
         return subprocess.Popen(
             self.argv(*arguments), cwd=self.folder, env={**self.environ, **environ},
@@ -204,7 +206,7 @@ class Backscope:
             encoding="utf-8", errors="surrogateescape",
         )  # fmt: skip
 
-    def finish(self, process: "subprocess.Popen[str]") -> Result:
+    def finish(self, process: subprocess.Popen[str]) -> Result:
         """Wait for the tool and take what it said and called."""
         out, err = process.communicate(timeout=120)
         trace = self.trace.read_text().splitlines() if self.trace.exists() else []

@@ -8,10 +8,24 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import ROOT
 
-ODD = ["a b", "$x", "${x}", "$(x)", "`id`", "a'b", 'a"b', "a;b", "-dash", "ünï", "a\\b", "#x", "$$", "a&b|c"]
+ODD = [
+    "a b",
+    "$x",
+    "${x}",
+    "$(x)",
+    "`id`",
+    "a'b",
+    'a"b',
+    "a;b",
+    "-dash",
+    "ünï",
+    "a\\b",
+    "#x",
+    "$$",
+    "a&b|c",
+]
 
 
 def make(backscope, *words, folder=None, makefile=None, **environ):
@@ -103,7 +117,7 @@ def test_a_long_option_with_an_n_is_no_dry_run(linked):
 def test_any_value_arrives_as_typed(linked, value, tmp_path):
     """A stand-in for the interpreter tells what it got."""
     python = tmp_path / "tell"
-    python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\" \"DB=$POSTGRES_DB\"\n")
+    python.write_text('#!/bin/sh\nprintf \'%s\\n\' "$@" "DB=$POSTGRES_DB"\n')
     python.chmod(0o755)
     wanted = [f"--backscope-dir={value}", f"--confirm={value}", f"DB={value}"]
     words = [f"{name}={value}" for name in ("CONFIRM", "BACKSCOPE_DIR", "POSTGRES_DB")]

@@ -34,7 +34,11 @@ def test_keep_and_undo_and_undo_again(backscope):
     old = content(backscope)
     result = backscope.run("rebuild", "--keep")  # it loses nothing, so it asks nothing
     assert result.code == 0, result
-    assert result.calls[:3] == ["psql", "mv migrations migrations.~1~", f"createdb {backscope.name}"]
+    assert result.calls[:3] == [
+        "psql",
+        "mv migrations migrations.~1~",
+        f"createdb {backscope.name}",
+    ]
     new = content(backscope)
     assert new[0] != old[0]
     assert new[1] == []
@@ -100,7 +104,9 @@ def test_killed_while_keeping_undo_mends_it(backscope, step, when):
 
 
 @pytest.mark.parametrize("when", ["BEFORE", "AFTER"])
-@pytest.mark.parametrize("step", ["*~of*", "mv migrations.~1~ migrations", "psql*", "*~ migrations.~1~"])
+@pytest.mark.parametrize(
+    "step", ["*~of*", "mv migrations.~1~ migrations", "psql*", "*~ migrations.~1~"]
+)
 def test_killed_while_undoing_the_same_command_finishes_it(kept, step, when):
     old = content(kept)
     process = kept.start("undo", **{f"KILL_{when}": step})
@@ -208,7 +214,7 @@ def test_a_database_that_accepts_no_connections_is_told_and_mended(kept):
     kept.postgres.sql(f"ALTER DATABASE {kept.name} ALLOW_CONNECTIONS false")
     error = kept.refused("clear").err
     assert "accepts no connections" in error
-    assert 'ALLOW_CONNECTIONS true' in error
+    assert "ALLOW_CONNECTIONS true" in error
     os.environ.get("HOME")
     result = kept.run("rebuild", "--keep", INSTEAD="flask*", DO="exit 4")
     assert result.code == 1, result

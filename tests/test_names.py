@@ -5,15 +5,17 @@ import string
 import subprocess
 
 import pytest
+from conftest import PASSWORD, ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
 import backscope_reset as tool
-from conftest import PASSWORD, ROOT
 
-LISTED = ["My DB", 'a"b', "q'uote", "-dash", "a=b", "postgresql://x", "ünï", "x%41y", "a/b", "a\\b",
-          "--help", "$HOME", "`id`", "a;b", "dbname=x", "~", " lead", "a:b@c", "'", "\\'"]  # fmt: skip
+LISTED = [
+    *("My DB", 'a"b', "q'uote", "-dash", "a=b", "postgresql://x", "ünï", "x%41y", "a/b"),
+    *("a\\b", "--help", "$HOME;`id`", " lead", "a:b@c"),
+]
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 URLISH = st.text(string.ascii_letters + "?@/#%:=&+ '\"\\-", max_size=12)
 
@@ -23,22 +25,26 @@ def test_each_name_by_hand_works(fresh, name):
     """The whole rebuild and clear; test_any_name does the same for what nobody thought of."""
     fresh.write_env(POSTGRES_DB=None)
     before = set(fresh.postgres.databases())
-    stub = {"INSTEAD": "flask*", "DO": "exit 5"}
+    stub = {"INSTEAD": "flask*", "DO": "exit 5", "POSTGRES_DB": name}
+    quoted = name.replace('"', '""')
+    fresh.postgres.sql(f'CREATE DATABASE "{quoted}" OWNER scope')
+    oid = fresh.postgres.databases()[name]
     try:
-        result = fresh.run("rebuild", POSTGRES_DB=name, **stub)
+        result = fresh.run("rebuild", f"--confirm={name}", **stub)
         if make_url(f"postgresql+psycopg2://h/{name}").database != name:
             assert "%" in name  # SQLAlchemy 2.1 unquotes it, 2.0 does not
             assert "Flask would open" in result.err
             for action in (["clear"], ["clear", "A1"]):
-                assert fresh.refused(*action, POSTGRES_DB=name)
-            assert set(fresh.postgres.databases()) == before
+                assert "Flask would open" in fresh.refused(*action, POSTGRES_DB=name).err
+            assert fresh.postgres.databases()[name] == oid
             return
         assert result.code == 1, result
-        assert set(fresh.postgres.databases()) - before == {name}
-        result = fresh.run("rebuild", f"--confirm={name}", POSTGRES_DB=name, **stub)
-        assert result.code == 1, result
         assert [call.split()[0] for call in result.trace] == ["dropdb", "createdb", "flask"]
-        fresh.postgres.sql("CREATE TABLE sequences (id text, values text, values_requested bool)", name)
+        assert set(fresh.postgres.databases()) - before == {name}
+        assert fresh.postgres.databases()[name] != oid
+        fresh.postgres.sql(
+            "CREATE TABLE sequences (id text, values text, values_requested bool)", name
+        )
         fresh.postgres.sql("INSERT INTO sequences VALUES ('A000001'), ('A000002')", name)
         fresh.postgres.sql("ALTER TABLE sequences OWNER TO scope", name)
         result = fresh.run("clear", "A1", f"--confirm={name}", POSTGRES_DB=name)
@@ -78,7 +84,7 @@ def test_any_name_is_exactly_that_database_or_refused(folder, postgres, name, by
         assert "${" in name or "\r" in name  # python-dotenv's interpolation, as Backscope has it
         name = seen.database
     assert seen.database == name
-    target = tool.config_target(seen, seen.url)  # what SQLAlchemy makes of Backscope's URL
+    target = tool.config_target(seen.url)  # what SQLAlchemy makes of Backscope's URL
     if not tool.same_target(seen, target):
         assert "%" in name  # and so it is refused
         return

@@ -51,7 +51,9 @@ def test_the_target_is_shown_before_the_first_command(backscope):
 @pytest.mark.parametrize("number", range(6))
 def test_each_failing_step_stops_the_rebuild(backscope, number):
     wanted = steps(backscope)
-    result = backscope.run("rebuild", "--confirm", backscope.name, FAIL=wanted[number], **backscope.fast)
+    result = backscope.run(
+        "rebuild", "--confirm", backscope.name, FAIL=wanted[number], **backscope.fast
+    )
     assert result.code == 1, result
     assert result.trace == wanted[: number + 1]
     assert "the recorder lets" in result.out

@@ -114,7 +114,7 @@ def test_h30_stuck_downloads_are_told_and_mended(backscope):
         assert "a download really in progress" in result.out
         assert f"pid {session.info.backend_pid}" in result.out
     assert "5 un-flagged: A000103 A000104 A000105 A000106 A000107" in result.out
-    flags = 'SELECT count(*) FILTER (WHERE values_requested), count(*) FROM sequences'
+    flags = "SELECT count(*) FILTER (WHERE values_requested), count(*) FROM sequences"
     assert backscope.sql(flags) == [(3, 10)]  # those with values keep their flag
     result = backscope.run("unflag")
     assert (result.code, result.trace) == (0, [])
