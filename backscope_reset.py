@@ -422,6 +422,8 @@ class Probe:
         try:
             return dict(json.loads(self.process.stdout.readline()))
         except ValueError:
+            if self.process.wait() == -signal.SIGKILL:
+                return {"error": f"it did not load within {LOAD_TIMEOUT} seconds"}
             self.errors.seek(0)
             return {"error": last_line(self.errors.read().decode(errors="replace"))}
         finally:
@@ -1469,11 +1471,13 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
         environment = child_environment(settings, environ)
         os.environ.clear()  # libpq in this process reads it, too
         os.environ.update(environment)
+        facts = look(settings, {}, exact=EXACT_ROWS if wish.action == "status" else 0)
+        importlib.import_module("sh")  # now, while Backscope answers
         config = probes[0].answer()
         if config.get("ask app") and not loads:  # config.py alone does not answer
             probes.append(Probe(checkout, True, environ))
             config, loads = probes[-1].answer(), True
-        facts = look(settings, config, exact=EXACT_ROWS if wish.action == "status" else 0)
+        facts = replace(facts, config=config)
         show_target(wish, facts, revision.stdout.read().strip() if revision.stdout else "")
         if wish.action == "status":
             show_status(facts)
