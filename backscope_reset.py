@@ -250,11 +250,10 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
         what = "is testing: Flask would open POSTGRES_DISPOSABLE_DB, dropdb would get POSTGRES_DB."
         refuse("APP_ENVIRONMENT", what, f"To reset the disposable one: make db-rebuild {again}")
     for variable, characters in URL_CHARACTERS.items():
-        text = value[variable]
-        if variable == "POSTGRES_HOST" and host != text:
-            characters, text = ",", host
+        given = variable == "POSTGRES_HOST" and host != value[variable]  # not pasted as it is
+        text = host if given else value[variable]
         for character in sorted(set(text)):
-            if character in characters:
+            if character in ("," if given else characters):
                 what = f"holds a {character}, which means something else in Backscope's URL."
                 socket = "For a socket's folder: POSTGRES_HOST= in .env, and export PGHOST=/folder"
                 refuse(
@@ -319,7 +318,7 @@ def probe(load_app: bool) -> None:
     for name in (".env", ".flaskenv"):  # flask.cli.load_dotenv() does so before the app
         if os.path.exists(name):
             load_dotenv(os.path.abspath(name))
-    logging.FileHandler._open = leave_no_log
+    vars(logging)["FileHandler"]._open = leave_no_log
     for ask in (ask_config, ask_app)[: 1 + load_app]:
         try:
             answer = ask()
@@ -409,7 +408,7 @@ class Probe:
     def __init__(self, checkout: Path, load_app: bool, environ: Mapping[str, str]) -> None:
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), "_probe", "app" if load_app else "config"],
+            [sys.executable, os.path.realpath(__file__), "_probe", "app" if load_app else "config"],
             cwd=checkout, env={**environ, "PYTHONDONTWRITEBYTECODE": "1"}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, encoding="utf-8",
         )  # fmt: skip
@@ -490,7 +489,8 @@ class Facts:
     folders: Mapping[int, Path]  # migrations.~N~, the newest first
     mark: tuple[int, int] | None  # N and oid, of an undo that was interrupted
     has_migrations: bool
-    trouble: tuple[Finding, ...] = ()  # why something could not be looked at
+    trouble: tuple[Finding, ...] = ()  # why the server could not be looked at
+    shut: tuple[Finding, ...] = ()  # why the inside of the database could not
     maintained: bool = True  # the maintenance database can be opened
     busy: bool = False  # another reset of the database is running
     role: Any = None  # None: there is no server to be seen
@@ -525,9 +525,9 @@ class Facts:
 
 
 ABOUT_ROLE = """
-    SELECT current_setting('server_version_num')::int AS version, rolsuper OR rolcreatedb AS creates,
-           EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'
-                   AND (classid, objid) = (%s, %s)) AS busy
+    SELECT current_setting('server_version_num')::int AS version,
+           rolsuper OR rolcreatedb AS creates, EXISTS (SELECT FROM pg_locks
+           WHERE locktype = 'advisory' AND (classid, objid) = (%s, %s)) AS busy
     FROM pg_roles WHERE rolname = current_user"""
 ABOUT_DATABASES = """
     SELECT datname, oid::int8, pg_get_userbyid(datdba) AS owner,
@@ -617,7 +617,8 @@ def look(settings: Settings, config: Mapping[str, Any], exact: int = 1) -> Facts
             connection = connect(settings, settings.database)
             seen.update(look_inside(connection, exact))
     except Error as error:
-        seen["trouble"] = seen.get("trouble") or (trouble_connecting(settings, error),)
+        failed = "shut" if seen.get("role") else "trouble"
+        seen[failed] = seen.get(failed) or (trouble_connecting(settings, error),)
     finally:
         if connection:  # or it would be a session in the way itself
             connection.close()
@@ -666,7 +667,8 @@ def look_inside(connection: Any, exact: int) -> dict[str, Any]:
     """What is inside the database, for Facts."""
     from psycopg2 import Error, sql
 
-    tables, locks = {}, {}
+    tables: dict[str, Any] = {}
+    locks: dict[int | None, Session] = {}
     for row in rows(connection, TABLES):
         name = row.name if row.schema == "public" else f"{row.schema}.{row.name}"
         few = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS few").format(
@@ -793,8 +795,8 @@ def backscope_findings(
 ) -> Iterator[Finding]:
     """What Backscope's own answers put in the way (H2, H7, H9, H17, H18)."""
     edited = "Compare .env with the checkout: git diff flaskr/"
-    missing = re.findall("No module named '([^']+)'", config.get("error", ""))
-    missing = missing or config.get("missing")
+    unfound = re.findall("No module named '([^']+)'", config.get("error", ""))
+    missing = unfound or config.get("missing")
     if missing:
         venv = tilde(Path(sys.prefix))
         what = f"Backscope's {', '.join(missing)} is missing in the environment {venv}."
@@ -849,7 +851,7 @@ def in_the_way(wish: Wish, facts: Facts) -> Iterator[Finding]:
         what = f"Another reset of {settings.database}, or in this checkout, is still running."
         yield Finding(what, f"Wait for it, then: {wish.command}")
     yield from facts.trouble
-    if not facts.role or facts.trouble:  # nothing more can be seen
+    if not facts.role:  # nothing more can be seen
         return
     if wish.action in ("rebuild", "undo"):
         yield from rebuild_findings(wish, facts)
@@ -864,6 +866,8 @@ def in_the_way(wish: Wish, facts: Facts) -> Iterator[Finding]:
         allow = f"ALTER DATABASE {identifier(settings.database)} ALLOW_CONNECTIONS true"
         what = f"{settings.database} accepts no connections."
         yield Finding(what, shown_psql("postgres", allow))
+    elif not facts.inside:
+        yield from facts.shut
     else:
         yield from inside_findings(wish, facts)
 
@@ -1178,6 +1182,12 @@ def run(steps: Sequence[Step], facts: Facts, environment: dict[str, str], verbos
 
     caught: list[int] = []
     running: list[Any] = []
+    output: collections.deque[str] = collections.deque(maxlen=40)
+
+    def take(text: str) -> None:
+        output.append(hidden(text, facts.settings)[:2000])
+        if verbose:
+            say("      " + output[-1].rstrip("\n"))
 
     def hand_on(number: int, frame: object) -> None:
         typed = number == signal.SIGINT and steps[len(done)].asks and sys.stdin.isatty()
@@ -1197,13 +1207,7 @@ def run(steps: Sequence[Step], facts: Facts, environment: dict[str, str], verbos
             apart = verbose or step.asks
             above, newline, last = label.rpartition("\n")
             say(above + newline + last.ljust(50), end="\n" if apart else " ")
-            output: collections.deque[str] = collections.deque(maxlen=40)
-
-            def take(text: str) -> None:
-                output.append(hidden(text, facts.settings)[:2000])
-                if verbose:
-                    say("      " + output[-1].rstrip("\n"))
-
+            output.clear()
             began, failed = time.monotonic(), ""
             with open(os.devnull, "rb") as nothing:
                 streams: dict[str, Any] = {
@@ -1267,8 +1271,8 @@ def check(wish: Wish, before: Facts, now: Facts, models: Sequence[str]) -> str:
     if wish.action == "undo" and now.role and not now.database:
         return f"The migrations are back; there is no database {name}"
     if not now.inside:
-        trouble = now.trouble[0].what if now.trouble else f"{name} is not there."
-        raise Failed(f"The result could not be checked: {trouble}\n    make db-status")
+        trouble = [one.what for one in (*now.trouble, *now.shut)] or [f"{name} is not there."]
+        raise Failed(f"The result could not be checked: {trouble[0]}\n    make db-status")
     data = {table: count for table, (_, count) in now.tables.items() if table != "alembic_version"}
     tables = f"{len(data)} table{'s' * (len(data) != 1)}"
     if wish.action == "clear":
@@ -1381,6 +1385,13 @@ def stuck_in_words(facts: Facts) -> str:
     return f"{text}; make db-unflag mends it" if ids else ""
 
 
+def rows_in_words(count: int | None, estimate: int) -> str:
+    """How many rows a table has: a few are counted, many estimated, some out of reach."""
+    if count is None:
+        return "?"
+    return str(count) if count <= EXACT_ROWS else f"about {max(count, estimate):,}"
+
+
 def show_status(facts: Facts) -> None:
     """What db-status shows: settings, contents, sessions, what is kept."""
     origins: dict[str, list[str]] = {}
@@ -1391,7 +1402,7 @@ def show_status(facts: Facts) -> None:
     show("Settings", *(f"{' '.join(names)}: {where}" for where, names in origins.items()))
     if facts.inside:
         show("Rows", ", ".join(
-            f"{table} {'?' if count is None else count if count <= EXACT_ROWS else f'about {max(count, row.estimate):,}'}"
+            f"{table} {rows_in_words(count, row.estimate)}"
             for table, (row, count) in facts.tables.items() if table != "alembic_version"
         ) or "no tables")  # fmt: skip
     if facts.role:
@@ -1461,7 +1472,8 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         ))  # fmt: skip
         probes = [] if findings else [Probe(checkout, loads, environ)]
-        stack.callback(lambda: [one.end() for one in probes])
+        for one in probes:
+            stack.callback(one.end)
         try:
             settings = read_settings(checkout, environ)
         except (ModuleNotFoundError, Refused) as error:
@@ -1476,6 +1488,7 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
         config = probes[0].answer()
         if config.get("ask app") and not loads:  # config.py alone does not answer
             probes.append(Probe(checkout, True, environ))
+            stack.callback(probes[-1].end)
             config, loads = probes[-1].answer(), True
         facts = replace(facts, config=config)
         show_target(wish, facts, revision.stdout.read().strip() if revision.stdout else "")
@@ -1556,10 +1569,10 @@ def stop(wish: Wish, facts: Facts, steps: Sequence[Step], outcome: Outcome,
     mend = f"{wish.command}   does it again and finishes it"
     if wish.keep or wish.action == "undo":
         now = look(facts.settings, facts.config, exact=0)
-        back = plan_restore(wish, facts, now) if now.role and not now.trouble else []
+        back = plan_restore(wish, facts, now) if now.role else []
         if back:
             say("\nPutting everything back:")
-        if not now.trouble and not run(back, facts, environment, wish.verbose, held, True).failed:
+        if now.role and not run(back, facts, environment, wish.verbose, held, True).failed:
             what += " Everything is as it was before."
             raise raised(f"{what}\n    {wish.command}   tries it again")
         mend = "make db-status   tells what lies around; make db-undo mends it"
@@ -1588,7 +1601,7 @@ def parse(arguments: Sequence[str]) -> tuple[Wish, str]:
     """The command line as a wish and the folder of the checkout."""
     parser = argparse.ArgumentParser(
         prog="backscope-reset", description="Reset the database of a Backscope checkout.",
-        epilog="Exit status: 0 done; 1 failed part-way; 2 refused, nothing was changed; 130 interrupted.",
+        epilog="Exit status: 0 done; 1 failed part-way; 2 refused; 130 interrupted.",
     )  # fmt: skip
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--backscope-dir", metavar="DIR", default=".",

@@ -59,7 +59,8 @@ class Bench:
         self.sql("CREATE ROLE scope LOGIN CREATEDB SUPERUSER PASSWORD 'pw'", "postgres")
         bin_dir = str(Path(python).parent)
         self.environ: Dict[str, str] = {**os.environ, "PGUSER": "scope", "PGPASSWORD": "pw"}
-        for name in ("MAKEFLAGS", "MAKELEVEL", "BACKSCOPE_DIR", "PYTHON", "PYTHONDONTWRITEBYTECODE"):
+        left_out = ("MAKEFLAGS", "MAKELEVEL", "BACKSCOPE_DIR", "PYTHON", "PYTHONDONTWRITEBYTECODE")
+        for name in left_out:
             self.environ.pop(name, None)
         self.environ["PATH"] = os.pathsep.join([bin_dir, self.environ["PATH"]])
 

@@ -82,7 +82,9 @@ def test(python_version: str, server_version: str, pinned: bool) -> Tuple[str, f
     )  # fmt: skip
     (venv / f"postgresql-{server_version}.log").write_text(done.stdout + done.stderr)
     said = re.findall(r"^.*\b(?:passed|failed|error)\b.*$", done.stdout, re.MULTILINE)
-    return re.sub(" in .*", "", said[-1]) if said else "NOT RUN: see the log", time.monotonic() - began
+    return re.sub(
+        " in .*", "", said[-1]
+    ) if said else "NOT RUN: see the log", time.monotonic() - began
 
 
 def main() -> int:

@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import ROOT, Backscope, Postgres
 
 STEPS = ["dropdb*", "mv*", "createdb*", "flask db init", "flask db migrate", "flask db upgrade"]
@@ -47,9 +47,7 @@ def crash(backscope):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_server_that_crashes_in_a_step(own, step):
-    result = own.run(
-        "rebuild", "--confirm", "own", SHELL_BEFORE=step, DO=crash(own), **own.fast
-    )
+    result = own.run("rebuild", "--confirm", "own", SHELL_BEFORE=step, DO=crash(own), **own.fast)
     assert result.code in (0, 1), result  # mv and init do not need the server
     for _ in range(200):  # until it has recovered
         result = own.run("rebuild", "--confirm", "own", **own.fast)
@@ -152,14 +150,14 @@ def test_a_read_only_checkout(backscope):
 
 
 def test_a_full_disk_under_the_server(own):
-    """createdb copies template1, which lies on a disk with no room for a copy."""
+    """Createdb copies template1, which lies on a disk with no room for a copy."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("a full disk needs root, who may mount a small one")
     base = Path(own.postgres.variables["PG_SOCKET_DIR"])
     disk = base / "disk"
     disk.mkdir()
     owner = base.stat()
-    options = f"size=12m,uid={owner.st_uid},gid={owner.st_gid},mode=700"
+    options = f"size=9m,uid={owner.st_uid},gid={owner.st_gid},mode=700"
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a small disk")
@@ -173,16 +171,15 @@ def test_a_full_disk_under_the_server(own):
         sql("ALTER DATABASE template1 SET TABLESPACE small")
         result = own.run("rebuild", "--keep", **own.fast)
         assert result.code == 1, result
-        assert "No space left on device" in result.out
+        assert re.search("No space left|could not write", result.out), result
         assert "Everything is as it was before" in result.err
         assert own.snapshot() == before
         result = own.run("rebuild", *confirm, **own.fast)
         assert result.code == 1, result
         assert "Done before: dropdb own, mv migrations" in result.err
-        sql("ALTER DATABASE template1 SET TABLESPACE pg_default")
-        sql("DROP TABLESPACE small")
+        subprocess.run(["mount", "-o", "remount,size=99m", str(disk)], check=True)
         assert own.run("rebuild", *confirm, **own.fast).code == 0
-    finally:
+    finally:  # the server is of no use to anybody now; this is its last test
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 

@@ -190,8 +190,9 @@ def test_with_postgres_says_what_is_wrong():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_with_postgres_ends_with_its_command_on_a_signal(number):
+    script = "echo $PG_SOCKET_DIR; exec sleep 99"
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "bin/with-postgres"), "sh", "-c", "echo $PG_SOCKET_DIR; exec sleep 99"],
+        [sys.executable, str(ROOT / "bin/with-postgres"), "sh", "-c", script],
         stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     base = process.stdout.readline().strip()
