@@ -43,7 +43,7 @@ db-undo:  ## swap the kept database and migrations back in
 demo: .venv  ## the tour, on a throw-away server and a stand-in
 	$(call own,bin/demo)
 test: .venv  ## run the tests, against a throw-away server
-	$(call own,.venv/bin/pytest -q -n 2 --cov --cov-report=term-missing:skip-covered tests)
+	$(call own,.venv/bin/pytest -q -n 3 --cov --cov-report=term-missing:skip-covered tests)
 lint: .venv  ## ruff, mypy and shellcheck
 	$(call own,.venv/bin/ruff check . && .venv/bin/ruff format --check .)
 	$(call own,.venv/bin/mypy && .venv/bin/shellcheck bin/demo bin/backscope-reset .ci/run)

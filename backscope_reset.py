@@ -60,8 +60,9 @@ URL_CHARACTERS = {
     "POSTGRES_USER": ":/@?#%",
     "POSTGRES_PASSWORD": "@/?#%",
 }
-# libpq's variables that say how to speak to a server; all others say to which one (H27).
+# The locks that a DELETE or an UPDATE does not wait for (table-level lock modes).
 COMPATIBLE = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
+# libpq's variables that say how to speak to a server; all others say to which one (H27).
 HARMLESS = ("PGSSL", "PGGSS", "PGKRB", "PGCHANNELBINDING", "PGREQUIREAUTH", "PGLOCALEDIR")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -178,7 +179,7 @@ def find_checkout(folder: str) -> Path:
     raise Refused([Finding(what, "Name the checkout: make db-status BACKSCOPE_DIR=../backscope")])
 
 
-def read_dotenv(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def read_dotenv(path: Path) -> dict[str, str]:
     """The variables of `.env`, as python-dotenv's load_dotenv() would set them.
 
     Raises Refused, with the number of each line that python-dotenv would skip (H31),
@@ -218,7 +219,7 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
 
     Raises Refused with all that is wrong with them (H3, H4, H6, H8, H31).
     """
-    dotenv = read_dotenv(checkout / ".env", environ)
+    dotenv = read_dotenv(checkout / ".env")
     value, origins, found = {}, {}, []
     for name, default in DEFAULTS.items():
         for origin, source in (("the environment", environ), (".env", dotenv)):
@@ -233,10 +234,11 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
         found.append(Finding(f"{name} {what}", mend))
 
     name, host, port = value["POSTGRES_DB"], value["POSTGRES_HOST"], value["POSTGRES_PORT"]
+    libpq = {**dotenv, **environ}  # Backscope puts all of .env into its environment
     if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host):
         host = host[1:-1]
-    elif host == "" and environ.get("PGHOST"):  # Flask goes there too (H32)
-        host = environ["PGHOST"]
+    elif host == "":  # libpq decides, for Flask too (H32)
+        host = libpq.get("PGHOST", "")
     if name in ("", "postgres", "template0", "template1"):
         state = f"is {name}, one of the server's own databases." if name else "is not set."
         refuse("POSTGRES_DB", state, "Name Backscope's database in .env: POSTGRES_DB=scope")
@@ -256,17 +258,13 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
             if character in ("," if given else characters):
                 what = f"holds a {character}, which means something else in Backscope's URL."
                 socket = "For a socket's folder: POSTGRES_HOST= in .env, and export PGHOST=/folder"
-                refuse(
-                    variable,
-                    what,
-                    socket if text.startswith("/") and variable[9:] == "HOST" else "",
-                )
+                refuse(variable, what, socket if value["POSTGRES_HOST"][:1] == "/" else "")
             elif not character.isprintable():
                 refuse(variable, f"holds a character that cannot be shown, {character!a}.")
     for variable in ("POSTGRES_DB", "POSTGRES_USER"):
         if len(value[variable].encode(errors="replace")) > NAME_LIMIT:
             refuse(variable, f"is longer than PostgreSQL's {NAME_LIMIT} bytes.")
-    if environ.get("PGHOSTADDR"):
+    if libpq.get("PGHOSTADDR"):
         what = "PGHOSTADDR is set, and sends Flask to another server than POSTGRES_HOST says."
         found.append(Finding(what, "unset PGHOSTADDR"))
     if found:
@@ -318,7 +316,7 @@ def probe(load_app: bool) -> None:
     for name in (".env", ".flaskenv"):  # flask.cli.load_dotenv() does so before the app
         if os.path.exists(name):
             load_dotenv(os.path.abspath(name))
-    vars(logging)["FileHandler"]._open = leave_no_log
+    setattr(logging.FileHandler, "_open", leave_no_log)
     for ask in (ask_config, ask_app)[: 1 + load_app]:
         try:
             answer = ask()
@@ -351,27 +349,29 @@ def ask_config() -> dict[str, Any]:
     environment = os.environ.get("APP_ENVIRONMENT", "development")
     if environment not in config:
         return {"known": sorted(config)}
-    chosen = config[environment]
-    missing, text = set(), ""
+    chosen, text, doubt = config[environment], "", "FLASK_APP" in os.environ
     for path in [Path("wsgi.py"), *Path("flaskr").rglob("*.py")]:
-        if "test" in path.parts or path == Path("flaskr/config.py") or not path.exists():
+        if path == Path("flaskr/config.py") or not path.exists():
             continue
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8", errors="replace")
         text += source
-        for node in ast.parse(source, str(path)).body:
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:
+            doubt = True
+            continue
+        for node in tree.body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 names = [node.module]
-            tops = {name.partition(".")[0] for name in names}
-            missing |= {top for top in tops if importlib.util.find_spec(top) is None}
+            doubt |= any(not importlib.util.find_spec(name.partition(".")[0]) for name in names)
+    override = r"SQLALCHEMY_(DATABASE_URI|BINDS|ENGINE_OPTIONS)\W{0,3}\s*=(?!=)"
     return {
         "url": str(chosen.SQLALCHEMY_DATABASE_URI),
         "production": bool(getattr(chosen, "PRODUCTION", False)),
-        "missing": sorted(missing),
         "clears": "clear-database" in text,
-        # Only the app itself tells where it connects if something else has a say in it.
-        "ask app": "FLASK_APP" in os.environ
-        or bool(re.search(r"SQLALCHEMY_(DATABASE_URI|BINDS|ENGINE_OPTIONS)\W{0,3}\s*=(?!=)", text)),
+        # Whether only the loaded app tells if it loads, and where it connects.
+        "ask app": doubt or bool(re.search(override, text)),
     }
 
 
@@ -795,11 +795,10 @@ def backscope_findings(
 ) -> Iterator[Finding]:
     """What Backscope's own answers put in the way (H2, H7, H9, H17, H18)."""
     edited = "Compare .env with the checkout: git diff flaskr/"
-    unfound = re.findall("No module named '([^']+)'", config.get("error", ""))
-    missing = unfound or config.get("missing")
+    missing = re.findall("No module named '([^']+)'", config.get("error", ""))
     if missing:
         venv = tilde(Path(sys.prefix))
-        what = f"Backscope's {', '.join(missing)} is missing in the environment {venv}."
+        what = f"Backscope's {missing[0]} is missing in the environment {venv}."
         yield Finding(what, "source .venv/bin/activate   or: pip install -r requirements.txt")
     elif "error" in config:
         mend = f"cd {quoted(tilde(settings.checkout))} && flask routes   shows it all"
@@ -807,14 +806,15 @@ def backscope_findings(
     elif "known" in config:
         what = f"APP_ENVIRONMENT={settings.environment} is unknown to this Backscope."
         yield Finding(what, f"Set one of: {', '.join(config['known'])}")
-    if "url" not in config or missing:
+    if "url" not in config or "error" in config:
         return
     target = config.get("target")
     plain = re.fullmatch(r"[\w.-]+", settings.database + settings.user, re.A)
     if not target and not (plain and config["url"] == settings.url):
         target = config_target(config["url"])
     if target and not same_target(settings, target):
-        theirs = f"{target.get('dbname')} on {target.get('host')}:{target.get('port') or 5432}"
+        host, port = target.get("host") or "the default host", target.get("port") or 5432
+        theirs = f"{target.get('dbname')} on {host}:{port}"
         ours = f"{settings.database} on {settings.where} as {settings.user}"
         what = f"Flask would open {theirs} as {target.get('user')}, but the settings say {ours}."
         yield Finding(what, edited)
@@ -1190,7 +1190,7 @@ def run(steps: Sequence[Step], facts: Facts, environment: dict[str, str], verbos
             say("      " + output[-1].rstrip("\n"))
 
     def hand_on(number: int, frame: object) -> None:
-        typed = number == signal.SIGINT and steps[len(done)].asks and sys.stdin.isatty()
+        typed = number == signal.SIGINT and steps[-1].asks and sys.stdin.isatty()
         caught.append(number)
         if running and not typed:  # what is typed at a terminal is there already
             with contextlib.suppress(OSError):
@@ -1239,7 +1239,7 @@ def run(steps: Sequence[Step], facts: Facts, environment: dict[str, str], verbos
             mark = paint("  interrupted", 33) if caught else paint("  failed", 31) if failed else ""
             say(" " * 51 * apart + took + mark)
             if failed and not verbose:
-                say("".join(f"      {line}" for line in output), end="")
+                say("".join(f"      {line.rstrip()}\n" for line in output), end="")
             if caught or failed:
                 finished = len(done) + (not failed)
                 return Outcome(finished, failed, caught[0] if caught else 0)
@@ -1318,10 +1318,19 @@ def show(label: str, *lines: str) -> None:
         say(f"{paint(('' if number else label).ljust(11), 1)}  {line}")
 
 
-def show_target(wish: Wish, facts: Facts, revision: str) -> None:
+def git_revision(checkout: Path) -> str:
+    """The short revision of the checkout; empty if git cannot tell."""
+    command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+    with contextlib.suppress(OSError):
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return ""
+
+
+def show_target(wish: Wish, facts: Facts) -> None:
     """The checkout, the database and what a rebuild or an undo does with the migrations."""
     settings, database, prefix = facts.settings, facts.database, Path(sys.prefix)
     inner = prefix.relative_to(settings.checkout) if settings.checkout in prefix.parents else None
+    revision = git_revision(settings.checkout)
     at = f" ({revision})" if revision else ""
     environment = f", {settings.environment}" * (settings.environment != "development")
     show("Backscope", f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}{environment}")
@@ -1467,10 +1476,6 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
     findings = list(environment_findings())
     loads = wish.action in ("rebuild", "status")
     with contextlib.ExitStack() as stack:
-        revision = stack.enter_context(subprocess.Popen(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=checkout, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        ))  # fmt: skip
         probes = [] if findings else [Probe(checkout, loads, environ)]
         for one in probes:
             stack.callback(one.end)
@@ -1491,7 +1496,7 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
             stack.callback(probes[-1].end)
             config, loads = probes[-1].answer(), True
         facts = replace(facts, config=config)
-        show_target(wish, facts, revision.stdout.read().strip() if revision.stdout else "")
+        show_target(wish, facts)
         if wish.action == "status":
             show_status(facts)
         acting = wish.action != "status" and not wish.dry_run
@@ -1671,7 +1676,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
         say("\n" + paint(head, 31, sys.stderr) + (f"\n{rest}" if rest else ""), error=True)
         return 130 if isinstance(error, Interrupted) else 1
     except Exception as error:  # no traceback reaches a user, whatever happened
-        say(f"\nThe tool itself failed: {type(error).__name__}: {last_line(error)}", error=True)
+        what = f"The tool itself failed: {type(error).__name__}: {last_line(error)}"
+        if type(error).__module__.startswith("psycopg2"):
+            what = f"The server stopped answering: {last_line(error)}"
+        say(f"\n{what}\n    make db-status   tells the state of things", error=True)
         return 1
 
 

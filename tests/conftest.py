@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ call="$name"
 for word; do call="$call $word"; done
 printf '%s\\n' "$call" >>"$TRACE"
 env >"$TRACE.env"
+unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START
 case "$call" in ${FAIL:-nothing}) echo "the recorder lets $name fail"; exit 3 ;; esac
 case "$call" in ${FAIL_ONCE:-nothing}) rm "$ONCE" 2>/dev/null && exit 3 ;; esac
 case "$call" in ${HANG:-nothing}) trap 'echo INT >>"$TRACE.signal"; exit 9' INT
@@ -118,7 +120,13 @@ def environment_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=False, symlinks=True)
     packages = next((folder / "lib").glob("python3*/site-packages"))
     real = [path for path in sys.path if path.endswith("site-packages")]
-    lines = [f"import site; site.addsitedir({path!r})" for path in real]
+    # Measuring the coverage of a probe that loads the app costs a lot; few tests need it.
+    spare = (
+        "import os; '_probe' in open('/proc/self/cmdline').read() and 'COVER_PROBE' not in"
+        " os.environ and os.environ.pop('COVERAGE_PROCESS_CONFIG', None)"
+    )
+    lines = [spare] * Path("/proc/self/cmdline").exists()
+    lines += [f"import site; site.addsitedir({path!r})" for path in real]
     (packages / "real.pth").write_text("\n".join(lines))
     (folder / "bin" / "flask").write_text(RECORDER)
     (folder / "bin" / "flask").chmod(0o755)
@@ -292,8 +300,9 @@ def built(
 
 @pytest.fixture
 def fresh(
-    built: Backscope, postgres: Postgres, environment_folder: Path, recorders: Path, tmp_path: Path
-) -> Iterator[Backscope]:
+    built: Backscope, postgres: Postgres, environment_folder: Path, recorders: Path,
+    tmp_path: Path, request: pytest.FixtureRequest,
+) -> Iterator[Backscope]:  # fmt: skip
     """Give a checkout without database and migrations."""
     folder = tmp_path / "backscope"
     ignore = shutil.ignore_patterns("migrations", ".env", "api.log")
@@ -301,6 +310,8 @@ def fresh(
     name = f"scope_{next(COUNTER)}"
     backscope = Backscope(folder, name, postgres, environment_folder, recorders)
     backscope.environ["MODEL"] = str(built.folder)
+    if re.match("test_(h2|h7|h9|h17|h18)", request.node.name):
+        backscope.environ["COVER_PROBE"] = "1"
     yield backscope
     backscope.drop()
 

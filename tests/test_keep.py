@@ -95,9 +95,9 @@ def test_killed_while_keeping_undo_mends_it(backscope, step, when):
     process = backscope.start("rebuild", "--keep", **{f"KILL_{when}": step}, **backscope.fast)
     assert process.wait() == -9
     process.communicate()
-    status = backscope.run("status")
     if f"{backscope.name}.~1~" in backscope.mine():
-        assert f"{backscope.name}.~1~" in status.out
+        if when == "AFTER":
+            assert f"{backscope.name}.~1~" in backscope.run("status").out
         result = backscope.run("undo")
         assert result.code == 0, result
     assert content(backscope) == old
@@ -113,7 +113,7 @@ def test_killed_while_undoing_the_same_command_finishes_it(kept, step, when):
     assert process.wait() == -9
     process.communicate()
     current = content(kept)
-    if kept.folders() != ["migrations", "migrations.~1~"]:
+    if kept.folders() != ["migrations", "migrations.~1~"] and when == "AFTER":
         assert "make db-undo" in kept.run("status").out
         assert "make db-undo" in kept.refused("rebuild", "--confirm", kept.name).err
     if current == old or kept.folders() != ["migrations", "migrations.~1~"]:
