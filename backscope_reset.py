@@ -1056,8 +1056,9 @@ def plan_undo(wish: Wish, facts: Facts) -> list[Step]:
     a folder that names the database they belong to by its oid, so that any state tells
     which renames are still to be done.
     """
-    number, steps = undo_number(wish, facts), []
+    number = undo_number(wish, facts)
     name, folder = facts.settings.database, kept_name("migrations", number)
+    steps: list[Step] = []
     mark = f"migrations.~{number}~of{facts.mark[1] if facts.mark else facts.oid}~"
     moves = number in facts.folders
     if moves and facts.has_migrations and not facts.mark:
@@ -1068,11 +1069,12 @@ def plan_undo(wish: Wish, facts: Facts) -> list[Step]:
     if number in facts.kept and (not facts.mark or facts.mark[1] == facts.oid):
         kept = kept_name(name, number)
         there = facts.database is not None
-        swap_or_rename = (
-            swap(name, kept, wish.force) if there else rename(kept, name, facts, wish.force)
-        )
-        steps.append(swap_or_rename)
-    return [*steps, Step(("mv", mark, folder))] if parked else steps
+        change = swap(name, kept, wish.force) if there else rename(kept, name, facts, wish.force)
+        steps.append(change)
+    if parked:
+        steps.append(Step(("mv", mark, folder)))
+    shut = facts.database and not facts.database.open
+    return [opened(name), *steps] if shut else steps
 
 
 def undo_number(wish: Wish, facts: Facts) -> int:
@@ -1110,6 +1112,11 @@ def rename(name: str, new: str, facts: Facts, force: bool) -> Step:
     return psql("postgres", *sql, name=name, new=new)
 
 
+def opened(name: str) -> Step:
+    """Let everybody connect again, after a closed() that did not get through."""
+    return psql("postgres", 'ALTER DATABASE :"name" ALLOW_CONNECTIONS true;', name=name)
+
+
 def swap(name: str, kept: str, force: bool) -> Step:
     """Let two databases change names, in one transaction."""
     sql = [
@@ -1124,27 +1131,29 @@ def swap(name: str, kept: str, force: bool) -> Step:
     return psql("postgres", *sql, name=name, kept=kept, swap=f"swap.~{zlib.crc32(name.encode())}~")
 
 
-def plan_restore(wish: Wish, before: Facts, now: Facts) -> list[Step]:
+def plan_restore(wish: Wish, before: Facts, now: Facts) -> list[Step] | None:
     """What puts everything back after a KEEP=1 rebuild or an undo that did not get through.
 
-    It goes by what is there now, and removes only what was not there before.
+    It goes by what is there now, and removes only what was not there before. Gives None
+    if the way on is shorter than the way back, or if the server cannot be seen.
     """
+    if not now.role:
+        return None
     steps, name = [], before.settings.database
     undo = wish.action == "undo"
     number = undo_number(wish, before) if undo else before.number
     kept, folder = kept_name(name, number), kept_name("migrations", number)
     for one in (name, kept) if wish.force else ():  # the doors that are closed still
         if (one == name and now.database) or (one == kept and number in now.kept):
-            steps.append(
-                psql("postgres", 'ALTER DATABASE :"name" ALLOW_CONNECTIONS true;', name=one)
-            )
+            steps.append(opened(one))
     if undo:
-        if (now.oid, set(now.kept)) == (before.oid, set(before.kept)):  # not swapped yet
-            if number in before.folders and number not in now.folders:
-                steps.append(Step(("mv", "migrations", folder)))
-            if now.mark and not before.mark:
-                mark = f"migrations.~{number}~of{now.mark[1]}~"
-                steps.append(Step(("mv", mark, "migrations")))
+        if before.mark or (now.oid, set(now.kept)) != (before.oid, set(before.kept)):
+            return None  # swapped, or begun by another run
+        if number in before.folders and number not in now.folders:
+            steps.append(Step(("mv", "migrations", folder)))
+        if now.mark:
+            mark = f"migrations.~{number}~of{now.mark[1]}~"
+            steps.append(Step(("mv", mark, "migrations")))
         return steps
     if now.database and (number in now.kept or not before.database):  # half made
         force = ["--force"] if now.role.version >= 130000 else []
@@ -1554,13 +1563,20 @@ def act(wish: Wish, facts: Facts, steps: Sequence[Step], environment: dict[str, 
         say(f"\n{what}: there is nothing to do in {settings.database}.")
         return 0
     say()
+    on_signals("make db-status   tells the state of things")
     outcome = run(steps, facts, environment, wish.verbose, held)
     if outcome.failed or outcome.signal:
         stop(wish, facts, steps, outcome, environment, held)
     if some:
         result = check_sequences(wish, settings, were)
     else:
-        result = check(wish, facts, look(settings, facts.config, exact=0), models)
+        try:
+            result = check(wish, facts, look(settings, facts.config, exact=0), models)
+        except Failed as error:
+            if wish.keep:
+                outcome = Outcome(len(steps), str(error).partition("\n")[0])
+                stop(wish, facts, steps, outcome, environment, held)
+            raise
     say(f"{paint(result, 32)}, in {time.monotonic() - began:.1f} s")
     return 0
 
@@ -1573,11 +1589,9 @@ def stop(wish: Wish, facts: Facts, steps: Sequence[Step], outcome: Outcome,
     raised = Interrupted if name else Failed
     mend = f"{wish.command}   does it again and finishes it"
     if wish.keep or wish.action == "undo":
-        now = look(facts.settings, facts.config, exact=0)
-        back = plan_restore(wish, facts, now) if now.role else []
-        if back:
-            say("\nPutting everything back:")
-        if now.role and not run(back, facts, environment, wish.verbose, held, True).failed:
+        back = plan_restore(wish, facts, look(facts.settings, facts.config, exact=0))
+        say("\nPutting everything back:" if back else "")
+        if back is not None and not run(back, facts, environment, wish.verbose, held, True).failed:
             what += " Everything is as it was before."
             raise raised(f"{what}\n    {wish.command}   tries it again")
         mend = "make db-status   tells what lies around; make db-undo mends it"
@@ -1649,6 +1663,17 @@ def parse(arguments: Sequence[str]) -> tuple[Wish, str]:
     return Wish(**values), folder
 
 
+def on_signals(text: str) -> None:
+    """Let a signal raise Interrupted with this text, while no command is running."""
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        raise Interrupted(f"Interrupted by {signal.Signals(number).name}.\n    {text}")
+
+    for number in ENDINGS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
+
+
 def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     """Run a command line. The result is the exit status: 0, 1, 2 or 130."""
     if arguments[:1] == ["_probe"]:
@@ -1657,13 +1682,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-    def interrupt(number: int, frame: object) -> NoReturn:
-        raise Interrupted(f"Interrupted by {signal.Signals(number).name}. Nothing was changed.")
-
-    for number in ENDINGS:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, interrupt)
+    on_signals("Nothing was changed.")
     try:
         return reset(*parse(arguments), dict(environ))
     except Refused as error:

@@ -139,6 +139,27 @@ def test_an_undo_that_fails_is_taken_back(kept, step):
         assert kept.snapshot() == before
 
 
+def test_an_undo_that_fails_after_the_swap_goes_on(kept):
+    oids = kept.mine()
+    result = kept.run("undo", FAIL="*~ migrations.~1~")
+    assert result.code == 1, result
+    assert "Everything is as it was" not in result.err
+    assert "make db-undo" in result.err
+    assert kept.run("undo").code == 0
+    assert kept.mine() == {kept.name: oids[f"{kept.name}.~1~"], f"{kept.name}.~1~": oids[kept.name]}
+    assert kept.folders() == ["migrations", "migrations.~1~"]
+
+
+def test_a_result_that_is_not_right_is_put_back_too(backscope):
+    before = backscope.mine()
+    result = backscope.run("rebuild", "--keep", INSTEAD="flask db upgrade", DO="exit 0")
+    assert result.code == 1, result
+    assert "has no revision" in result.err
+    assert "Everything is as it was before" in result.err
+    assert backscope.mine() == before
+    assert backscope.folders() == ["migrations"]
+
+
 def test_undo_of_a_chosen_number(kept):
     name = kept.name
     kept.postgres.sql(f'CREATE DATABASE "{name}.~3~" TEMPLATE model OWNER scope')
@@ -220,3 +241,10 @@ def test_a_database_that_accepts_no_connections_is_told_and_mended(kept):
     assert result.code == 1, result
     assert "Everything is as it was before" in result.err
     assert kept.sql("SELECT 1") == [(1,)]
+
+
+def test_undo_opens_what_was_left_closed(kept):
+    kept.postgres.sql(f"ALTER DATABASE {kept.name} ALLOW_CONNECTIONS false")
+    assert kept.run("undo").code == 0
+    for name in kept.mine():
+        assert kept.sql("SELECT count(*) FROM sequences", database=name)
