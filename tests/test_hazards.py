@@ -513,6 +513,28 @@ def test_h24_many_at_once_one_wins(backscope):
     assert backscope.sql("SELECT * FROM sequences") == []
 
 
+def test_h24_another_checkout_and_what_a_killed_tool_left_running(backscope):
+    other = backscope.folder.parent / "other"
+    shutil.copytree(backscope.folder, other, symlinks=True)
+    clear = ["clear", "--backscope-dir", str(other)]
+    process = backscope.start("clear", HANG="flask*")
+    with backscope.fifo.open() as fifo:
+        child = int(fifo.read())
+    backscope.trace.unlink()
+    assert f"Another reset of {backscope.name}" in backscope.refused(*clear).err
+    process.kill()
+    process.wait()
+    assert f"Another reset of {backscope.name}" in backscope.refused(*clear).err
+    os.kill(child, 9)
+    process.communicate()
+    result = backscope.run(*clear)
+    for _ in range(100):  # until the server has seen that nobody holds the lock any more
+        if "Another reset" not in result.err:
+            break
+        result = backscope.run(*clear)
+    assert result.code == 0, result
+
+
 def test_h24_two_databases_of_one_checkout(backscope):
     process = backscope.start("rebuild", "--confirm", backscope.name, HANG="dropdb*")
     with backscope.fifo.open() as fifo:
