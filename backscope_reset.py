@@ -725,7 +725,10 @@ def take_locks(settings: Settings, facts: Facts, stack: contextlib.ExitStack) ->
     except OSError:
         return None
     got = rows(connection, "SELECT pg_try_advisory_lock(%s, %s)", *lock_key(settings))[0][0]
-    return [connection.fileno(), folder] if got else None
+    descriptors = [connection.fileno(), folder]
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, True)
+    return descriptors if got else None
 
 
 def affected(wish: Wish, settings: Settings) -> list[str]:

@@ -53,8 +53,8 @@ exec "$@"
 """
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Dict[str, str]]:
+@contextlib.contextmanager
+def throwaway() -> Iterator[Dict[str, str]]:
     """Give the variables of a throw-away server, run by bin/with-postgres."""
     script = (
         "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
@@ -64,9 +64,15 @@ def server() -> Iterator[Dict[str, str]]:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdin and process.stdout
-        variables = dict(json.loads(process.stdout.readline()))
-        yield variables
+        yield dict(json.loads(process.stdout.readline()))
         process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Dict[str, str]]:
+    """Give the server that the tests share."""
+    with throwaway() as variables:
+        yield variables
 
 
 class Postgres:

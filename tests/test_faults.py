@@ -1,16 +1,14 @@
 """Faults of the machine: no traceback, nothing half-claimed, and the same command mends it."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Backscope, Postgres
+from conftest import Backscope, Postgres, throwaway
 
 STEPS = ["dropdb*", "mv*", "createdb*", "flask db init", "flask db migrate", "flask db upgrade"]
 
@@ -18,14 +16,8 @@ STEPS = ["dropdb*", "mv*", "createdb*", "flask db init", "flask db migrate", "fl
 @pytest.fixture(scope="module")
 def own(built, environment_folder, recorders, tmp_path_factory):
     """Give a checkout on a server of its own, which may be stopped and started."""
-    script = (
-        "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "bin/with-postgres"), sys.executable, "-c", script],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        postgres = Postgres(dict(json.loads(process.stdout.readline())))
+    with throwaway() as variables:
+        postgres = Postgres(variables)
         postgres.sql("CREATE ROLE scope LOGIN CREATEDB PASSWORD 'pw-sEcret.17'")
         folder = tmp_path_factory.mktemp("own") / "backscope"
         shutil.copytree(built.folder, folder, symlinks=True)
@@ -33,7 +25,6 @@ def own(built, environment_folder, recorders, tmp_path_factory):
         backscope.environ["MODEL"] = str(built.folder)
         assert backscope.run("rebuild", **backscope.fast).code == 0
         yield backscope
-        process.stdin.close()
 
 
 def crash(backscope):
