@@ -301,14 +301,28 @@ def test_h12_a_lock_that_comes_later_does_not_hang(backscope):
         assert "canceling statement due to lock timeout" in real.out
 
 
-def test_h12_a_prepared_transaction_and_a_slot_pin_the_database(backscope):
-    made = backscope.postgres.sql("SHOW max_prepared_transactions")
-    assert made  # the throw-away server allows none, so a slot stands for both
-    backscope.sql("SELECT pg_create_physical_replication_slot('elsewhere')")
+def test_h12_a_prepared_transaction_pins_the_database(backscope):
+    with contextlib.closing(backscope.as_scope()) as session:
+        session.autocommit = False
+        session.cursor().execute("UPDATE sequences SET name = 'x'")
+        session.cursor().execute("PREPARE TRANSACTION 'it''s mine'")
     try:
-        assert backscope.run("rebuild", "--dry-run").code == 0
+        error = backscope.refused("rebuild", "--confirm", backscope.name, "--force").err
+        assert "The prepared transaction it's mine is not ended" in error
+        assert "ROLLBACK PREPARED" in error
+        assert "a prepared transaction, holds a lock on sequences" in backscope.refused("clear").err
     finally:
-        backscope.sql("SELECT pg_drop_replication_slot('elsewhere')")
+        backscope.sql("ROLLBACK PREPARED 'it''s mine'")
+    assert backscope.run("clear").code == 0
+
+
+def test_h11_a_replication_slot_pins_the_database(backscope):
+    backscope.sql("SELECT pg_create_logical_replication_slot('slot_1', 'pgoutput')")
+    try:
+        error = backscope.refused("rebuild", "--confirm", backscope.name, "--force").err
+        assert "The replication slot slot_1 is of" in error
+    finally:
+        backscope.sql("SELECT pg_drop_replication_slot('slot_1')")
 
 
 @pytest.fixture
