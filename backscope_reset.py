@@ -596,7 +596,7 @@ def rows(connection: Any, query: Any, *values: Any) -> list[Any]:
         return list(cursor.fetchall())
 
 
-def look(settings: Settings, config: Mapping[str, Any], exact: int = 1) -> Facts:
+def look(settings: Settings, config: Mapping[str, Any], exact: int = 0) -> Facts:
     """Look at everything, in a time that does not grow with the tables.
 
     Rows are counted up to `exact`. What cannot be looked at is in Facts.trouble (H10).
@@ -1518,7 +1518,7 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
         sentence = question(wish, facts)
         if acting and sentence and not findings and wish.confirm is None:
             ask(sentence, settings.answer)
-            facts = replace(look(settings, config, exact=0), busy=False)
+            facts = replace(look(settings, config), busy=False)
             findings = list(in_the_way(wish, facts))
         models: Sequence[str] = ()
         if loads and "url" in config:  # loaded meanwhile, also while somebody typed
@@ -1574,7 +1574,7 @@ def act(wish: Wish, facts: Facts, steps: Sequence[Step], environment: dict[str, 
         result = check_sequences(wish, settings, were)
     else:
         try:
-            result = check(wish, facts, look(settings, facts.config, exact=0), models)
+            result = check(wish, facts, look(settings, facts.config), models)
         except Failed as error:
             if wish.keep:
                 outcome = Outcome(len(steps), str(error).partition("\n")[0])
@@ -1592,7 +1592,7 @@ def stop(wish: Wish, facts: Facts, steps: Sequence[Step], outcome: Outcome,
     raised = Interrupted if name else Failed
     mend = f"{wish.command}   does it again and finishes it"
     if wish.keep or wish.action == "undo":
-        back = plan_restore(wish, facts, look(facts.settings, facts.config, exact=0))
+        back = plan_restore(wish, facts, look(facts.settings, facts.config))
         say("\nPutting everything back:" if back else "")
         if back is not None and not run(back, facts, environment, wish.verbose, held, True).failed:
             what += " Everything is as it was before."

@@ -40,14 +40,16 @@ def test_h1_no_environment_active(backscope, action, monkeypatch):
     assert "source .venv/bin/activate" in error
 
 
-def test_h1_an_environment_without_flask(backscope, tmp_path, monkeypatch):
+def test_h1_an_environment_without_flask(backscope, recorders, tmp_path, monkeypatch):
     other = tmp_path / "other"
     shutil.copytree(backscope.venv, other, symlinks=True)
     (other / "bin/flask").unlink()
     monkeypatch.setattr(backscope, "venv", other)
-    system = backscope.environ["PATH"].split(os.pathsep)[0]
-    assert Path(system).exists()
-    assert "has no flask" in backscope.refused("clear").err
+    system = tmp_path / "system"  # the system has a flask, which would record its call
+    system.mkdir()
+    shutil.copy(recorders / "psql", system / "flask")
+    path = os.pathsep.join([str(system), backscope.environ["PATH"]])
+    assert "has no flask" in backscope.refused("clear", PATH=path).err
 
 
 def test_h1_an_environment_that_was_moved(backscope, tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """KEEP=1 and db-undo: nothing is lost at all."""
 
-import os
 import shutil
 import signal
 
@@ -236,7 +235,6 @@ def test_a_database_that_accepts_no_connections_is_told_and_mended(kept):
     error = kept.refused("clear").err
     assert "accepts no connections" in error
     assert "ALLOW_CONNECTIONS true" in error
-    os.environ.get("HOME")
     result = kept.run("rebuild", "--keep", INSTEAD="flask*", DO="exit 4")
     assert result.code == 1, result
     assert "Everything is as it was before" in result.err
