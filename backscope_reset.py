@@ -19,17 +19,14 @@ import io
 import ipaddress
 import itertools
 import json
-import logging
 import os
 import re
-import runpy
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
+import textwrap
 import time
 import zlib
 from dataclasses import dataclass, field, replace
@@ -65,6 +62,7 @@ COMPATIBLE = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdat
 # libpq's variables that say how to speak to a server; all others say to which one (H27).
 HARMLESS = ("PGSSL", "PGGSS", "PGKRB", "PGCHANNELBINDING", "PGREQUIREAUTH", "PGLOCALEDIR")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STUCK = 'values_requested AND "values" IS NULL'  # what a failed download leaves (H30)
 
 
 @dataclass(frozen=True)
@@ -76,18 +74,14 @@ class Finding:
 
 
 class Refused(Exception):
-    """Nothing was changed. `findings` say why."""
-
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__(findings)
-        self.findings = findings
+    """Nothing was changed. Its arguments are the findings that say why."""
 
 
 class Failed(Exception):
     """Something was begun and is not as it should be; the text says what to do."""
 
 
-class Interrupted(Exception):
+class Interrupted(Failed):
     """A signal asked the tool to end; the text says what was done until then."""
 
 
@@ -107,6 +101,19 @@ def paint(text: str, code: int, stream: Any = None) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if on_terminal else text
 
 
+def folded(text: str, indent: str, stream: Any = None) -> str:
+    """The lines of `text` behind `indent`, folded on a terminal; whole ones into a pipe."""
+    on_terminal = (stream or sys.stdout).isatty()
+    width = shutil.get_terminal_size().columns if on_terminal else sys.maxsize
+    fold = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    lines = []
+    for line in text.splitlines():
+        fold.initial_indent = indent + line[: len(line) - len(line.lstrip())]
+        fold.subsequent_indent = fold.initial_indent + "  " * (line != line.lstrip())
+        lines.append(fold.fill(line.lstrip()))
+    return "\n".join(lines)
+
+
 def quoted(word: str) -> str:
     """`word` as a shell takes it; unlike shlex.quote, `a.~1~` is left as people write it."""
     plain = re.fullmatch(r"[\w@%+=,./-][\w@%+=,./~-]*", word, re.A) and "=~" not in word
@@ -120,10 +127,10 @@ def tilde(path: Path) -> str:
     return str(path)
 
 
-def last_line(text: object) -> str:
+def last_line(error: BaseException) -> str:
     """The last line of an error that has something to say."""
-    lines = [line.strip() for line in str(text).splitlines() if line.strip()]
-    return lines[-1] if lines else "it gave no reason"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 # ---------------------------------------------------------------- settings
@@ -176,7 +183,7 @@ def find_checkout(folder: str) -> Path:
     if folder and (path / "flaskr" / "config.py").is_file():
         return path
     what = f"{quoted(folder)} is no Backscope checkout: it has no flaskr/config.py."
-    raise Refused([Finding(what, "Name the checkout: make db-status BACKSCOPE_DIR=../backscope")])
+    raise Refused(Finding(what, "Name the checkout: make db-status BACKSCOPE_DIR=../backscope"))
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
@@ -190,18 +197,17 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
     mend = f"Correct it: ${{EDITOR:-vi}} {quoted(tilde(path))}"
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
+        text, bad = raw.decode(), [1] if raw.startswith(b"\xef\xbb\xbf") else []
     except FileNotFoundError:
         what = f"There is no .env in {tilde(path.parent)}, so Backscope would use its defaults."
         example = Path(__file__).resolve().with_name(".env.example")
         copy = f"cp {quoted(tilde(example))} {quoted(tilde(path))}, and edit it"
-        raise Refused([Finding(what, copy)]) from None
+        raise Refused(Finding(what, copy)) from None
     except OSError as error:
-        raise Refused([Finding(f".env cannot be read: {error.strerror}.", mend)]) from None
+        raise Refused(Finding(f".env cannot be read: {error.strerror}.", mend)) from None
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise Refused([Finding(f"Line {line} of .env is not UTF-8.", mend)]) from None
-    bad = [1] if text.startswith("\ufeff") else []
+        text, bad = "", [raw[: error.start].count(b"\n") + 1]
     for binding in parse_stream(io.StringIO(text)):
         if binding.error or (binding.key in DEFAULTS and binding.value is None):
             part = binding.original.string
@@ -209,7 +215,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
     if bad:
         lines = ", ".join(map(str, bad))
         what = f".env does not parse at line {lines}, so Backscope would use a default instead."
-        raise Refused([Finding(what, mend)])
+        raise Refused(Finding(what, mend))
     values = DotEnv(path, encoding="utf-8", override=False).dict()
     return {name: value for name, value in values.items() if value is not None}
 
@@ -220,14 +226,10 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
     Raises Refused with all that is wrong with them (H3, H4, H6, H8, H31).
     """
     dotenv = read_dotenv(checkout / ".env")
-    value, origins, found = {}, {}, []
-    for name, default in DEFAULTS.items():
-        for origin, source in (("the environment", environ), (".env", dotenv)):
-            if name in source:
-                value[name], origins[name] = source[name], origin
-                break
-        else:
-            value[name], origins[name] = default, "default"
+    sources = {"the environment": environ, ".env": dotenv, "default": DEFAULTS}
+    origins = {name: next(o for o in sources if name in sources[o]) for name in DEFAULTS}
+    value = {name: sources[origin][name] for name, origin in origins.items()}
+    found: list[Finding] = []
 
     def refuse(name: str, what: str, mend: str = "") -> None:
         mend = mend or f"Change it where it is set, in {origins[name]}."
@@ -253,8 +255,7 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
         refuse("APP_ENVIRONMENT", what, f"To reset the disposable one: make db-rebuild {again}")
     for variable, characters in URL_CHARACTERS.items():
         given = variable == "POSTGRES_HOST" and host != value[variable]  # not pasted as it is
-        text = host if given else value[variable]
-        for character in sorted(set(text)):
+        for character in sorted(set(host if given else value[variable])):
             if character in ("," if given else characters):
                 what = f"holds a {character}, which means something else in Backscope's URL."
                 socket = "For a socket's folder: POSTGRES_HOST= in .env, and export PGHOST=/folder"
@@ -268,11 +269,10 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
         what = "PGHOSTADDR is set, and sends Flask to another server than POSTGRES_HOST says."
         found.append(Finding(what, "unset PGHOSTADDR"))
     if found:
-        raise Refused(found)
+        raise Refused(*found)
     return Settings(
         checkout, value["APP_ENVIRONMENT"], name, host, value["POSTGRES_HOST"], port,
-        value["POSTGRES_USER"],
-        value["POSTGRES_PASSWORD"], origins, dotenv.get("POSTGRES_DB"),
+        value["POSTGRES_USER"], value["POSTGRES_PASSWORD"], origins, dotenv.get("POSTGRES_DB"),
     )  # fmt: skip
 
 
@@ -301,38 +301,36 @@ def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[st
 
 
 def probe(load_app: bool) -> None:
-    """Print what the Backscope in the current folder says of itself, as lines of JSON.
+    """Print what the Backscope in the current folder says of itself, as JSON.
 
-    Runs in a process of its own, as `flask` would. The first line is from
-    flaskr/config.py alone; with `load_app` a second one is from the loaded app,
-    which costs what the app costs. A line with "error" is the last.
+    Runs in a process of its own, as `flask` would. flaskr/config.py alone is read;
+    with `load_app` the app is loaded too, which costs what the app costs.
     """
+    import logging
+
+    from dotenv import load_dotenv
+
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever Backscope prints is no answer
     sys.path[0] = os.getcwd()
     os.environ["FLASK_RUN_FROM_CLI"] = "true"
-    from dotenv import load_dotenv
-
     for name in (".env", ".flaskenv"):  # flask.cli.load_dotenv() does so before the app
         if os.path.exists(name):
             load_dotenv(os.path.abspath(name))
     setattr(logging.FileHandler, "_open", leave_no_log)
-    for ask in (ask_config, ask_app)[: 1 + load_app]:
-        try:
-            answer = ask()
-        except BaseException as error:  # whatever the app raises is what there is to tell
-            text = [last_line(error) if str(error) else type(error).__name__]
-            if isinstance(error, SyntaxError):
-                text = [f"{error.filename}, line {error.lineno}: {error.msg}"]
-            elif type(error).__module__ != "flask.cli" and str(error):
-                text = [f"{type(error).__name__}: {last_line(error)}"]
-            answer = {"error": text[0]}
-        print(json.dumps(answer), file=out, flush=True)
-        if "error" in answer:
-            break
+    try:
+        answer = ask_config()
+        if load_app and "known" not in answer:
+            answer.update(ask_app())
+    except SyntaxError as error:
+        answer = {"error": f"{error.filename}, line {error.lineno}: {error.msg}"}
+    except BaseException as error:  # whatever the app raises is what there is to tell
+        kind = "" if type(error).__module__ == "flask.cli" else f"{type(error).__name__}: "
+        answer = {"error": kind * bool(str(error)) + last_line(error)}
+    print(json.dumps(answer), file=out, flush=True)
 
 
-def leave_no_log(handler: logging.FileHandler) -> Any:
+def leave_no_log(handler: Any) -> Any:
     """Open a handler's file; remove it at once if that made it, so that looking leaves none."""
     new = not os.path.exists(handler.baseFilename)
     stream = open(handler.baseFilename, handler.mode, encoding=handler.encoding)
@@ -343,117 +341,93 @@ def leave_no_log(handler: logging.FileHandler) -> Any:
 
 def ask_config() -> dict[str, Any]:
     """What flaskr/config.py and the sources tell without loading the app (H2, H7, H9, H19)."""
-    import ast
+    import runpy
 
     config = runpy.run_path("flaskr/config.py")["config"]
     environment = os.environ.get("APP_ENVIRONMENT", "development")
     if environment not in config:
         return {"known": sorted(config)}
-    chosen, text, doubt = config[environment], "", "FLASK_APP" in os.environ
-    for path in [Path("wsgi.py"), *Path("flaskr").rglob("*.py")]:
-        if path == Path("flaskr/config.py") or not path.exists():
-            continue
-        source = path.read_text(encoding="utf-8", errors="replace")
-        text += source
-        try:
-            tree = ast.parse(source)
-        except SyntaxError:
-            doubt = True
-            continue
-        for node in tree.body:
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                names = [node.module]
-            doubt |= any(not importlib.util.find_spec(name.partition(".")[0]) for name in names)
+    files = [path for path in (Path("wsgi.py"), *Path("flaskr").rglob("*.py")) if path.exists()]
+    texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in files}
+    text = "\n".join(texts.values())
+    doubt = "FLASK_APP" in os.environ
+    del texts[Path("flaskr/config.py")]
     override = r"SQLALCHEMY_(DATABASE_URI|BINDS|ENGINE_OPTIONS)\W{0,3}\s*=(?!=)"
+    doubt |= any(re.search(override, source) for source in texts.values())
+    modules = set(re.findall(r"^(?:from|import) +(\w+)", text, re.M))
+    doubt |= not all(map(importlib.util.find_spec, modules))
+    for path, source in texts.items():
+        try:
+            compile(source, str(path), "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            doubt = True
     return {
-        "url": str(chosen.SQLALCHEMY_DATABASE_URI),
-        "production": bool(getattr(chosen, "PRODUCTION", False)),
+        "url": str(config[environment].SQLALCHEMY_DATABASE_URI),
+        "production": bool(getattr(config[environment], "PRODUCTION", False)),
         "clears": "clear-database" in text,
-        # Whether only the loaded app tells if it loads, and where it connects.
-        "ask app": doubt or bool(re.search(override, text)),
+        "doubt": doubt,  # only the loaded app tells whether it loads, and where it connects
     }
 
 
 def ask_app() -> dict[str, Any]:
     """Where the loaded app connects, and the tables of its models (H9, H17, H18)."""
-    import psycopg2
     from flask.cli import ScriptInfo
-
-    class Opened(Exception):
-        """The connection string that Flask would use, in the place of a connection."""
-
-    def opened(dsn: str | None = None, *factories: object, **options: Any) -> NoReturn:
-        for factory in ("connection_factory", "cursor_factory"):
-            options.pop(factory, None)
-        raise Opened(psycopg2.extensions.make_dsn(dsn, **options))
+    from sqlalchemy import event
 
     app = ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()
-    database = app.extensions["migrate"].db
-    psycopg2.connect = opened
+    database, target = app.extensions["migrate"].db, {}
+
+    def opened(dialect: Any, record: Any, words: Any, parameters: dict[str, Any]) -> NoReturn:
+        names = {"database": "dbname", "username": "user"}
+        target.update({names.get(name, name): value for name, value in parameters.items()})
+        raise ConnectionRefusedError("it was only asked where it goes")
+
     with app.app_context():
-        target = {"dbname": str(database.engine.url)}
-        if database.engine.dialect.driver == "psycopg2":
-            try:
-                database.engine.connect()
-            except Opened as connection:
-                target = psycopg2.extensions.parse_dsn(str(connection))
-        target.pop("password", None)
+        event.listen(database.engine, "do_connect", opened, insert=True)
+        with contextlib.suppress(ConnectionRefusedError):
+            database.engine.connect()
+        target = {name: str(target.get(name) or "") for name in ("dbname", "host", "port", "user")}
         return {"target": target, "tables": sorted(database.metadata.tables)}
 
 
-class Probe:
-    """A running probe(): started early, asked when its answer is needed."""
-
-    def __init__(self, checkout: Path, load_app: bool, environ: Mapping[str, str]) -> None:
-        self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [sys.executable, os.path.realpath(__file__), "_probe", "app" if load_app else "config"],
-            cwd=checkout, env={**environ, "PYTHONDONTWRITEBYTECODE": "1"}, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, encoding="utf-8",
-        )  # fmt: skip
-
-    def answer(self) -> dict[str, Any]:
-        """The next line of JSON; {"error": ...} if the process ended or hung instead."""
-        assert self.process.stdout
-        timer = threading.Timer(LOAD_TIMEOUT, self.process.kill)
-        timer.start()
+@contextlib.contextmanager
+def probing(checkout: Path, load_app: bool, environ: Mapping[str, str]) -> Iterator[Any]:
+    """A running probe(), ended with the block, whatever it does."""
+    command = [sys.executable, os.path.realpath(__file__), "_probe", "app" if load_app else ""]
+    with subprocess.Popen(
+        command, cwd=checkout, env={**environ, "PYTHONDONTWRITEBYTECODE": "1"}, encoding="utf-8",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:  # fmt: skip
         try:
-            return dict(json.loads(self.process.stdout.readline()))
-        except ValueError:
-            if self.process.wait() == -signal.SIGKILL:
-                return {"error": f"it did not load within {LOAD_TIMEOUT} seconds"}
-            self.errors.seek(0)
-            return {"error": last_line(self.errors.read().decode(errors="replace"))}
+            yield process
         finally:
-            timer.cancel()
-
-    def end(self) -> None:
-        """End the process, whatever it does."""
-        self.process.kill()
-        self.process.__exit__(None, None, None)
-        self.errors.close()
+            process.kill()
 
 
-def same_target(settings: Settings, target: Mapping[str, Any]) -> bool:
-    """Whether a connection's parameters lead to the database of the settings (H9)."""
-    host = target.get("host") or ("" if settings.flask_host else settings.host)
-    theirs = (target.get("dbname"), host, str(target.get("port") or 5432), target.get("user"))
-    return theirs == (settings.database, settings.host, str(int(settings.port)), settings.user)
+def answer_of(process: Any) -> dict[str, Any]:
+    """What a probe found; {"error": ...} if it ended or hung instead."""
+    try:
+        return dict(json.loads(process.communicate(timeout=LOAD_TIMEOUT)[0]))
+    except subprocess.TimeoutExpired:
+        return {"error": f"it did not load within {LOAD_TIMEOUT} seconds"}
+    except ValueError:
+        return {"error": f"it ended with exit status {process.returncode}"}
 
 
-def config_target(url: str) -> dict[str, Any]:
-    """The parameters of the connection that a database URL of SQLAlchemy stands for."""
-    from sqlalchemy.engine import make_url
+def proved(settings: Settings, config: Mapping[str, Any]) -> bool:
+    """Whether Flask opens the database of the settings (H9).
 
-    parts = make_url(url)
-    names = {
-        "dbname": parts.database,
-        "host": parts.host,
-        "port": parts.port,
-        "user": parts.username,
-    }
-    return {**names, **parts.query}
+    A loaded app has told where it connects. Without it, Backscope's URL has to be the
+    one that is expected, and without any character that a URL may give a meaning.
+    """
+    target = config.get("target")
+    if target:
+        host = target["host"] or ("" if settings.flask_host else settings.host)
+        theirs = (target["dbname"], host, target["port"] or "5432", target["user"])
+        return theirs == (settings.database, settings.host, str(int(settings.port)), settings.user)
+    plain = re.fullmatch(r"[\w.-]+", settings.database + settings.user, re.A)
+    return bool(plain) and config.get("url") == settings.url and not config["doubt"]
 
 
 # ---------------------------------------------------------------- looking at the server
@@ -461,9 +435,9 @@ def config_target(url: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Session:
-    """A session in pg_stat_activity, or (pid None) a prepared transaction."""
+    """A session of pg_stat_activity."""
 
-    pid: int | None
+    pid: int
     role: str
     application: str
     state: str
@@ -473,10 +447,9 @@ class Session:
     lock: str = ""  # the mode of the lock it holds there
 
     def __str__(self) -> str:
-        who = f"pid {self.pid}" if self.pid else "a prepared transaction"
         what = f"holds a lock on {self.place}" if self.lock else f"is connected to {self.place}"
-        since = self.since and f"since {self.since}"
-        words = [who, self.application, self.role and f"role {self.role}", self.state, since, what]
+        state = f"{self.state} since {self.since}" if self.state else ""
+        words = [f"pid {self.pid}", self.application, f"role {self.role}", state, what]
         return ", ".join(filter(None, words))
 
 
@@ -485,19 +458,17 @@ class Facts:
     """All that was seen at one time. `role`, `database` and `template` are rows of look()."""
 
     settings: Settings
-    config: Mapping[str, Any]  # the probe's first answer
     folders: Mapping[int, Path]  # migrations.~N~, the newest first
     mark: tuple[int, int] | None  # N and oid, of an undo that was interrupted
     has_migrations: bool
-    trouble: tuple[Finding, ...] = ()  # why the server could not be looked at
-    shut: tuple[Finding, ...] = ()  # why the inside of the database could not
+    config: Mapping[str, Any] = field(default_factory=dict)  # the probe's answer
+    trouble: Finding | None = None  # why the server, or the inside, could not be looked at
     maintained: bool = True  # the maintenance database can be opened
     busy: bool = False  # another reset of the database is running
     role: Any = None  # None: there is no server to be seen
     database: Any = None  # None: there is no such database
     template: Any = None
     sessions: tuple[Session, ...] = ()  # on the database, kept ones and template1
-    pinned: tuple[Finding, ...] = ()  # what even dropdb --force cannot drop
     kept: Mapping[int, str] = field(default_factory=dict)  # number -> size, the newest first
     inside: Any = None  # a row about the database's inside; None: it cannot be opened
     tables: Mapping[str, Any] = field(default_factory=dict)
@@ -505,14 +476,19 @@ class Facts:
     revisions: Sequence[str] = ()  # of alembic_version
 
     @property
-    def migrations(self) -> Path:
-        """The folder `migrations`, there or not."""
-        return self.settings.checkout / "migrations"
-
-    @property
     def oid(self) -> int:
         """The oid of the database; 0 if there is none."""
         return self.database.oid if self.database else 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether the database accepts no connections."""
+        return bool(self.database and self.database.valid and not self.database.allows)
+
+    @property
+    def production(self) -> bool:
+        """Whether this is a production database (H19)."""
+        return self.settings.environment == "production" or bool(self.config.get("production"))
 
     @property
     def number(self) -> int:
@@ -523,6 +499,12 @@ class Facts:
         """The sessions on some databases."""
         return [session for session in self.sessions if session.place in databases]
 
+    def holding(self, some: bool = False) -> list[Session]:
+        """Who holds a lock (H12); with `some` only what stops a change of some sequences."""
+        held = [lock for lock in self.locks if not some or (
+            lock.place == "sequences" and lock.lock not in COMPATIBLE)]  # fmt: skip
+        return list({lock.pid: lock for lock in reversed(held)}.values())[::-1]
+
 
 ABOUT_ROLE = """
     SELECT current_setting('server_version_num')::int AS version,
@@ -532,35 +514,26 @@ ABOUT_ROLE = """
 ABOUT_DATABASES = """
     SELECT datname, oid::int8, pg_get_userbyid(datdba) AS owner,
            pg_has_role(datdba, 'USAGE') AS owned, datconnlimit <> -2 AS valid,
-           datallowconn AND datconnlimit <> -2 AS open, datistemplate AS template,
-           {stale} AS stale, CASE WHEN starts_with(datname, %s)
-           AND has_database_privilege(oid, 'CONNECT')
+           datallowconn AS allows, datistemplate AS template, {stale} AS stale,
+           CASE WHEN starts_with(datname, %s) AND has_database_privilege(oid, 'CONNECT')
            THEN pg_size_pretty(pg_database_size(oid)) ELSE '?' END AS size
     FROM pg_database ORDER BY age(xmin)"""  # the last one renamed comes first
 SESSION = """
-    SELECT pid, coalesce(a.usename, '') AS role, coalesce(a.application_name, '') AS application,
+    SELECT pid, a.usename AS role, coalesce(a.application_name, '') AS application,
            coalesce(a.state, '') AS state,
-           coalesce(to_char(a.{since}, 'YYYY-MM-DD HH24:MI:SS'), '') AS since,
-           coalesce((pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))
-           AND (NOT r.rolsuper OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)),
-           false) AS can_end, {place}
-    FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid """
+           coalesce(to_char(a.{since}, 'YYYY-MM-DD HH24:MI:SS'), '?') AS since,
+           (pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))
+           AND (NOT r.rolsuper OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
+           AS can_end, {place}
+    FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid """
 CONNECTED = """
-    WHERE datname = ANY(%s::text[]) AND pid <> pg_backend_pid()
-    AND a.usesysid IS NOT NULL ORDER BY backend_start, pid"""  # autovacuum gives way by itself
+    WHERE datname = ANY(%s::text[]) AND pid <> pg_backend_pid() ORDER BY backend_start, pid"""
 LOCKED = """
-    RIGHT JOIN pg_locks l USING (pid) JOIN pg_class c ON c.oid = l.relation
+    JOIN pg_locks l USING (pid) JOIN pg_class c ON c.oid = l.relation
     WHERE l.locktype = 'relation' AND c.oid >= 16384 AND relpersistence <> 't'
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND pid IS DISTINCT FROM pg_backend_pid() AND (a.usesysid IS NOT NULL OR pid IS NULL)
+    AND pid <> pg_backend_pid()
     ORDER BY relkind <> 'r', mode <> 'AccessExclusiveLock', relname"""
-PINNED = """
-    SELECT 'The prepared transaction ' || gid || ' is not ended in ' || database || '.' AS what,
-           'ROLLBACK PREPARED ' || quote_literal(gid) AS mend
-    FROM pg_prepared_xacts WHERE database = %s UNION ALL
-    SELECT 'The replication slot ' || slot_name || ' is of ' || database || '.',
-           'SELECT pg_drop_replication_slot(' || quote_literal(slot_name) || ')'
-    FROM pg_replication_slots WHERE database = %s"""
 TABLES = """
     SELECT nspname AS schema, relname AS name, c.oid::int8, pg_has_role(relowner, 'USAGE') AS owned,
            greatest(reltuples::int8, pg_stat_get_live_tuples(c.oid)) AS estimate
@@ -604,25 +577,20 @@ def look(settings: Settings, config: Mapping[str, Any], exact: int = 0) -> Facts
     from psycopg2 import Error
 
     seen: dict[str, Any] = look_at_folders(settings.checkout)
-    connection = None
     try:
         try:
             connection = connect(settings, "postgres")
         except Error as error:
-            seen.update(trouble=(trouble_connecting(settings, error),), maintained=False)
+            seen.update(maintained=False, trouble=trouble_connecting(settings, error))
             connection = connect(settings, settings.database)
-        seen.update(look_at_server(connection, settings), trouble=())
-        connection.close()
-        if seen["database"] and seen["database"].open:
-            connection = connect(settings, settings.database)
-            seen.update(look_inside(connection, exact))
+        with contextlib.closing(connection):  # or it would be a session in the way itself
+            seen.update(look_at_server(connection, settings), trouble=None)
+        if seen["database"] and seen["database"].valid and seen["database"].allows:
+            with contextlib.closing(connect(settings, settings.database)) as connection:
+                seen.update(look_inside(connection, exact))
     except Error as error:
-        failed = "shut" if seen.get("role") else "trouble"
-        seen[failed] = seen.get(failed) or (trouble_connecting(settings, error),)
-    finally:
-        if connection:  # or it would be a session in the way itself
-            connection.close()
-    return Facts(settings, config, **seen)
+        seen["trouble"] = seen.get("trouble") or trouble_connecting(settings, error)
+    return Facts(settings, config=config, **seen)
 
 
 def look_at_folders(checkout: Path) -> dict[str, Any]:
@@ -646,21 +614,18 @@ def look_at_server(connection: Any, settings: Settings) -> dict[str, Any]:
     actual = "datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid)"
     query = ABOUT_DATABASES.format(stale=actual if role.version >= 150000 else "false")
     databases = {row.datname: row for row in rows(connection, query, name)}
-    numbers = {
-        int(number[1]): kept
-        for kept in databases
-        if (number := re.fullmatch(re.escape(name) + r"\.~([1-9][0-9]*)~", kept))
-    }
-    others = [name, "template1", *numbers.values()]
+    found = {one: re.fullmatch(re.escape(name) + r"\.~([1-9][0-9]*)~", one) for one in databases}
+    kept = {int(number[1]): databases[one].size for one, number in found.items() if number}
+    others = [name, "template1", *(kept_name(name, number) for number in kept)]
     connected = SESSION.format(since="backend_start", place="datname") + CONNECTED
     return {
-        "role": role, "busy": role.busy, "database": databases.get(name),
+        "role": role,
+        "busy": role.busy,
+        "database": databases.get(name),
         "template": databases.get("template1"),
-        "kept": {number: databases[kept].size for number, kept in numbers.items()},
+        "kept": kept,
         "sessions": tuple(Session(*row) for row in rows(connection, connected, others)),
-        "pinned": tuple(Finding(what, shown_psql(name, mend))
-                        for what, mend in rows(connection, PINNED, name, name)),
-    }  # fmt: skip
+    }
 
 
 def look_inside(connection: Any, exact: int) -> dict[str, Any]:
@@ -668,26 +633,23 @@ def look_inside(connection: Any, exact: int) -> dict[str, Any]:
     from psycopg2 import Error, sql
 
     tables: dict[str, Any] = {}
-    locks: dict[int | None, Session] = {}
     for row in rows(connection, TABLES):
         name = row.name if row.schema == "public" else f"{row.schema}.{row.name}"
-        few = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS few").format(
-            sql.Identifier(row.schema, row.name), sql.Literal(exact + 1)
-        )
+        few = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS few")
+        table = sql.Identifier(row.schema, row.name)
         try:
-            tables[name] = (row, rows(connection, few)[0].count)
+            count = rows(connection, few.format(table, sql.Literal(exact + 1)))[0].count
         except Error:  # locked, or not for our role
-            tables[name] = (row, None)
+            count = None
+        tables[name] = (row, count)
     revisions = []
     if tables.get("alembic_version", (0, None))[1]:
         revisions = [row[0] for row in rows(connection, "SELECT version_num FROM alembic_version")]
-    for row in rows(connection, SESSION.format(since="xact_start", place="relname, mode") + LOCKED):
-        locks.setdefault(row[0], Session(*row))
-    inside = rows(connection, INSIDE)[0]
+    locked = SESSION.format(since="xact_start", place="relname, mode") + LOCKED
     return {
-        "inside": inside,
+        "inside": rows(connection, INSIDE)[0],
         "tables": tables,
-        "locks": tuple(locks.values()),
+        "locks": tuple(Session(*row) for row in rows(connection, locked)),
         "revisions": revisions,
     }
 
@@ -708,32 +670,30 @@ def lock_key(settings: Settings) -> tuple[int, int]:
     return 0x4253, zlib.crc32(settings.database.encode()) & 0x7FFFFFFF
 
 
-def take_locks(settings: Settings, facts: Facts, stack: contextlib.ExitStack) -> list[int] | None:
-    """Take the lock of the database and that of the checkout (H24).
+def take_locks(settings: Settings, facts: Facts, stack: contextlib.ExitStack) -> bool:
+    """Take the lock of the database and that of the checkout; False if another has one (H24).
 
     PostgreSQL's is taken in the maintenance database, which a rebuild leaves alone, or
     where that one is closed in the target; the folder's is for two databases of one
-    checkout. The descriptors hold them: whoever inherits these goes on holding them.
-    Gives None if another reset has one of them.
+    checkout. Every command inherits the descriptors: if the tool itself is killed, the
+    locks last as long as what it left running (H23).
     """
     connection = connect(settings, "postgres" if facts.maintained else settings.database)
     stack.callback(connection.close)
     folder = os.open(settings.checkout, os.O_RDONLY)
     stack.callback(os.close, folder)
+    for descriptor in (connection.fileno(), folder):
+        os.set_inheritable(descriptor, True)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return None
-    got = rows(connection, "SELECT pg_try_advisory_lock(%s, %s)", *lock_key(settings))[0][0]
-    descriptors = [connection.fileno(), folder]
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, True)
-    return descriptors if got else None
+        return False
+    return bool(rows(connection, "SELECT pg_try_advisory_lock(%s, %s)", *lock_key(settings))[0][0])
 
 
 def affected(wish: Wish, settings: Settings) -> list[str]:
     """The sequences that a clear of some, or an unflag, is about (H30)."""
-    test = "true" if wish.action == "forget" else 'values_requested AND "values" IS NULL'
+    test = "true" if wish.action == "forget" else STUCK
     query = f"SELECT id FROM sequences WHERE {test} AND (%s OR id = ANY(%s::text[])) ORDER BY id"
     with contextlib.closing(connect(settings, settings.database)) as connection:
         if wish.action != "status":
@@ -771,20 +731,18 @@ def flask_program() -> Path:
 
 def environment_findings() -> Iterator[Finding]:
     """Whether this interpreter is Backscope's, with all that the tool needs (H1)."""
+    venv, flask = tilde(Path(sys.prefix)), flask_program()
     if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
         mend = "In the Backscope folder: source .venv/bin/activate"
         yield Finding("No virtual environment is active.", mend)
         return
-    venv, flask = tilde(Path(sys.prefix)), flask_program()
     if not os.access(flask, os.X_OK):
         what = f"The active environment {venv} has no flask, so it is not Backscope's."
         yield Finding(what, "deactivate; cd to Backscope; source .venv/bin/activate")
         return
-    with flask.open("rb") as script:
-        runs = Path(script.readline().decode(errors="replace")[2:].strip())
-    if runs.name.startswith("python") and not (
-        runs.exists() and runs.parent.samefile(flask.parent)
-    ):
+    runs = Path(flask.read_bytes().partition(b"\n")[0].decode(errors="replace")[2:].strip())
+    here = runs.exists() and runs.parent.samefile(flask.parent)
+    if runs.name.startswith("python") and not here:
         what = f"The flask in {venv} runs {runs}: the environment was moved or copied."
         yield Finding(what, "Make it anew: python3 -m venv --clear .venv")
     for name in ("dotenv", "psycopg2", "sh"):
@@ -793,10 +751,9 @@ def environment_findings() -> Iterator[Finding]:
             yield Finding(f"The active environment {venv} lacks {name}.", f"pip install -r {file}")
 
 
-def backscope_findings(
-    wish: Wish, settings: Settings, config: Mapping[str, Any]
-) -> Iterator[Finding]:
+def backscope_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """What Backscope's own answers put in the way (H2, H7, H9, H17, H18)."""
+    settings, config = facts.settings, facts.config
     edited = "Compare .env with the checkout: git diff flaskr/"
     missing = re.findall("No module named '([^']+)'", config.get("error", ""))
     if missing:
@@ -809,17 +766,14 @@ def backscope_findings(
     elif "known" in config:
         what = f"APP_ENVIRONMENT={settings.environment} is unknown to this Backscope."
         yield Finding(what, f"Set one of: {', '.join(config['known'])}")
-    if "url" not in config or "error" in config:
+    if "url" not in config:
         return
-    target = config.get("target")
-    plain = re.fullmatch(r"[\w.-]+", settings.database + settings.user, re.A)
-    if not target and not (plain and config["url"] == settings.url):
-        target = config_target(config["url"])
-    if target and not same_target(settings, target):
-        host, port = target.get("host") or "the default host", target.get("port") or 5432
-        theirs = f"{target.get('dbname')} on {host}:{port}"
+    if not proved(settings, config):
+        target = config["target"]
+        host, port = target["host"] or "the default host", target["port"] or 5432
+        theirs = f"{target['dbname']} on {host}:{port}"
         ours = f"{settings.database} on {settings.where} as {settings.user}"
-        what = f"Flask would open {theirs} as {target.get('user')}, but the settings say {ours}."
+        what = f"Flask would open {theirs} as {target['user']}, but the settings say {ours}."
         yield Finding(what, edited)
     if wish.action == "clear" and not config["clears"]:
         mend = "git log -S clear-database flaskr   tells which ones have it"
@@ -829,10 +783,45 @@ def backscope_findings(
         yield Finding(what, edited)
 
 
-def session_findings(wish: Wish, sessions: Sequence[Session]) -> Iterator[Finding]:
+def in_the_way(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """All that refuses the wish, in the order of a run. Pure: it decides, others look."""
+    settings = facts.settings
+    yield from backscope_findings(wish, facts)
+    if wish.confirm is not None and wish.confirm != settings.answer:
+        what = f"CONFIRM is {quoted(wish.confirm)}, but the target is {settings.answer}."
+        yield Finding(what, f"{wish.command} CONFIRM={quoted(settings.answer)}")
+    if facts.production and not wish.production:
+        what = f"APP_ENVIRONMENT={settings.environment}: this is a production database."
+        yield Finding(what, f"Stop the service, then: {wish.command} PRODUCTION=1")
+    if facts.busy:
+        what = f"Another reset of {settings.database}, or in this checkout, is still running."
+        yield Finding(what, f"Wait for it, then: {wish.command}")
+    if not facts.role:  # nothing more can be seen
+        yield from [facts.trouble] if facts.trouble else []
+    elif wish.action in ("rebuild", "undo"):
+        yield from rebuild_findings(wish, facts)
+        yield from session_findings(wish, facts)
+        yield from createdb_findings(facts) if wish.action == "rebuild" else ()
+        yield from folder_findings(wish, facts)
+    else:
+        yield from inside_findings(wish, facts)
+        yield from session_findings(wish, facts)
+
+
+def blocking(wish: Wish, facts: Facts) -> list[Session]:
+    """The sessions in the way of a wish, which FORCE=1 ends (H11, H12)."""
+    name = facts.settings.database
+    if wish.action in ("rebuild", "undo"):
+        kept = kept_name(name, undo_number(wish, facts))
+        return facts.on(name, kept) if wish.action == "undo" else facts.on(name)
+    return facts.holding(some=wish.action != "clear")
+
+
+def session_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """The sessions in the way, and whether FORCE=1 may end them (H11, H12)."""
+    sessions = blocking(wish, facts)
     number = f"{len(sessions)} session{'s are' if len(sessions) > 1 else ' is'} in the way:"
-    what = "\n      ".join([number, *map(str, sessions)])
+    what = "\n    ".join([number, *map(str, sessions)])
     if not all(session.can_end for session in sessions):
         mend = "The role may not end them. As a superuser: GRANT pg_signal_backend, or end them"
         yield Finding(what, mend)
@@ -840,51 +829,20 @@ def session_findings(wish: Wish, sessions: Sequence[Session]) -> Iterator[Findin
         yield Finding(what, f"End them, or: {wish.command} FORCE=1")
 
 
-def in_the_way(wish: Wish, facts: Facts) -> Iterator[Finding]:
-    """All that refuses the wish, in the order of a run. Pure: it decides, others look."""
-    settings = facts.settings
-    yield from backscope_findings(wish, settings, facts.config)
-    if wish.confirm is not None and wish.confirm != settings.answer:
-        what = f"CONFIRM is {quoted(wish.confirm)}, but the target is {settings.answer}."
-        yield Finding(what, f"{wish.command} CONFIRM={quoted(settings.answer)}")
-    if production(facts) and not wish.production:
-        what = f"APP_ENVIRONMENT={settings.environment}: this is a production database."
-        yield Finding(what, f"Stop the service, then: {wish.command} PRODUCTION=1")
-    if facts.busy:
-        what = f"Another reset of {settings.database}, or in this checkout, is still running."
-        yield Finding(what, f"Wait for it, then: {wish.command}")
-    yield from facts.trouble
-    if not facts.role:  # nothing more can be seen
-        return
-    if wish.action in ("rebuild", "undo"):
-        yield from rebuild_findings(wish, facts)
-        yield from folder_findings(wish, facts)
-    elif not facts.database:
-        where = f"There is no database {settings.database} on {settings.where}."
-        yield Finding(where, "make db-rebuild")
-    elif not facts.database.valid:
-        what = f"{settings.database} is what an interrupted dropdb left, and cannot be used."
-        yield Finding(what, "make db-rebuild")
-    elif not facts.database.open:
-        allow = f"ALTER DATABASE {identifier(settings.database)} ALLOW_CONNECTIONS true"
-        what = f"{settings.database} accepts no connections."
-        yield Finding(what, shown_psql("postgres", allow))
-    elif not facts.inside:
-        yield from facts.shut
-    else:
-        yield from inside_findings(wish, facts)
-
-
-def production(facts: Facts) -> bool:
-    """Whether this is a production database (H19)."""
-    return facts.settings.environment == "production" or bool(facts.config.get("production"))
-
-
 def inside_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
-    """What inside the database stops a clear or an unflag."""
-    name, role = facts.settings.database, facts.settings.user
-    locks = facts.locks
-    if wish.action == "clear":
+    """What stops a clear or an unflag, in the database and before it."""
+    name, role, database = facts.settings.database, facts.settings.user, facts.database
+    if not database:
+        yield Finding(f"There is no database {name} on {facts.settings.where}.", "make db-rebuild")
+    elif not database.valid:
+        what = f"{name} is what an interrupted dropdb left, and cannot be used."
+        yield Finding(what, "make db-rebuild")
+    elif facts.closed:
+        allow = f"ALTER DATABASE {identifier(name)} ALLOW_CONNECTIONS true"
+        yield Finding(f"{name} accepts no connections.", shown_psql("postgres", allow))
+    elif not facts.inside:
+        yield from [facts.trouble] if facts.trouble else []
+    elif wish.action == "clear":
         if not facts.inside.creates:  # H15
             grant = f"GRANT CREATE ON SCHEMA public TO {identifier(role)}"
             what = f"The role {role} may not create tables in {name}, as a clear must."
@@ -899,61 +857,54 @@ def inside_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
         if lacking:
             what = f"{name} has no sequences.{' or '.join(lacking)}: it is of another Backscope."
             yield Finding(what, "make db-status   tells its revision; make db-rebuild renews it")
-        locks = tuple(lock for lock in locks if lock.lock not in COMPATIBLE)
-    yield from session_findings(wish, locks)
 
 
 def rebuild_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
-    """What on the server stops a rebuild or an undo."""
-    settings, database, undo = facts.settings, facts.database, wish.action == "undo"
-    name, role = settings.database, settings.user
-    superuser = "As a superuser: "
+    """What the server does not allow a rebuild or an undo."""
+    name, role, database = facts.settings.database, facts.settings.user, facts.database
+    undo, number = wish.action == "undo", undo_number(wish, facts)
     if not facts.maintained:
-        grant = f"GRANT CONNECT ON DATABASE postgres TO {identifier(role)}"
         what = f"The role {role} cannot open the maintenance database postgres."
-        yield Finding(what, superuser + shown_psql("postgres", grant))
+        yield Finding(what, superuser(f"GRANT CONNECT ON DATABASE postgres TO {identifier(role)}"))
     if not facts.role.creates:  # H13
-        alter = f"ALTER ROLE {identifier(role)} CREATEDB"
         what = f"The role {role} may not create databases, so {name} could not be made again."
-        yield Finding(what, superuser + shown_psql("postgres", alter))
+        yield Finding(what, superuser(f"ALTER ROLE {identifier(role)} CREATEDB"))
     if database and not database.owned:  # H14
-        alter = f"ALTER DATABASE {identifier(name)} OWNER TO {identifier(role)}"
         what = f"{name} is owned by {database.owner}, so {role} may not drop or rename it."
-        yield Finding(what, superuser + shown_psql("postgres", alter))
-    if wish.force and facts.role.version < 130000:
-        yield Finding("FORCE=1 needs PostgreSQL 13 or newer.", "End the sessions by hand.")
+        yield Finding(
+            what, superuser(f"ALTER DATABASE {identifier(name)} OWNER TO {identifier(role)}")
+        )
     if database and not database.valid and (undo or wish.keep):
         what = f"{name} is what an interrupted dropdb left, so there is nothing to keep."
         yield Finding(what, shown(*named("dropdb", name)))
-    number = undo_number(wish, facts) if undo else facts.number
-    kept = kept_name(name, number)
-    yield from session_findings(wish, facts.on(name, kept) if undo else facts.on(name))
-    yield from facts.pinned
-    if undo:
-        if number not in {*facts.kept, *facts.folders, *(facts.mark or ())[:1]}:
-            what = f"Nothing is kept of {name}" + (f" as number {number}." if number else ".")
-            yield Finding(what, "make db-status   lists what is kept")
-        return
+    if undo and number not in {*facts.kept, *facts.folders, *(facts.mark or ())[:1]}:
+        what = f"Nothing is kept of {name}" + (f" as number {number}." if number else ".")
+        yield Finding(what, "make db-status   lists what is kept")
+    kept = kept_name(name, facts.number)
     if wish.keep and len(kept.encode()) > NAME_LIMIT:
         what = f"{kept} is longer than PostgreSQL's {NAME_LIMIT} bytes."
         yield Finding(what, "make db-rebuild   without KEEP=1, or a shorter POSTGRES_DB")
-    in_use = facts.on("template1")  # H16; what createdb copies: CREATE DATABASE in the manual
+
+
+def createdb_findings(facts: Facts) -> Iterator[Finding]:
+    """Whether createdb can copy template1; see CREATE DATABASE in PostgreSQL's manual (H16)."""
+    in_use = facts.on("template1")
     if in_use:
         ends = ", ".join(f"pg_terminate_backend({session.pid})" for session in in_use)
         what = f"template1 is in use, so createdb could not copy it: {in_use[0]}."
-        yield Finding(what, superuser + shown_psql("postgres", f"SELECT {ends}"))
+        yield Finding(what, superuser(f"SELECT {ends}"))
     if not facts.template or not (facts.template.template or facts.template.owned):
         what = "template1 is missing or is no template, so createdb could not copy it."
-        yield Finding(what, shown_psql("postgres", "ALTER DATABASE template1 IS_TEMPLATE true"))
+        yield Finding(what, superuser("ALTER DATABASE template1 IS_TEMPLATE true"))
     elif facts.template.stale:
         what = "template1 has the collations of another system, so createdb would refuse it."
-        refresh = "ALTER DATABASE template1 REFRESH COLLATION VERSION"
-        yield Finding(what, superuser + shown_psql("postgres", refresh))
+        yield Finding(what, superuser("ALTER DATABASE template1 REFRESH COLLATION VERSION"))
 
 
 def folder_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """What in the checkout stops a rebuild or an undo (H21)."""
-    folder, checkout = facts.migrations, facts.settings.checkout
+    checkout = facts.settings.checkout
+    folder = checkout / "migrations"
     if folder.exists() and not folder.is_dir():
         yield Finding(f"{tilde(folder)} is no folder.", f"rm {quoted(tilde(folder))}")
     if not os.access(checkout, os.W_OK):
@@ -989,6 +940,11 @@ def shown_psql(database: str, sql: str) -> str:
     return f"{shown('psql', '-d', conninfo(database))} -c {shlex.quote(sql)}"
 
 
+def superuser(sql: str) -> str:
+    """A command that somebody else has to type."""
+    return f"As a superuser: {shown_psql('postgres', sql)}"
+
+
 def identifier(name: str) -> str:
     """`name` as SQL, for a command that is shown to be typed."""
     return '"' + name.replace('"', '""') + '"'
@@ -1014,42 +970,87 @@ def psql(database: str, *sql: str, **variables: str) -> Step:
     return Step(argv, "\n".join(("\\set ON_ERROR_STOP on", *sql)))
 
 
+def mv(old: str, new: str) -> Step:
+    """A step that renames a folder of migrations."""
+    return Step(("mv", old, new))
+
+
 def kept_name(name: str, number: int) -> str:
     """The database or folder `name` set aside, as a GNU numbered backup."""
     return f"{name}.~{number}~"
 
 
+def opened(name: str) -> Step:
+    """Let everybody connect again, after a rename() by force that did not get through."""
+    return psql("postgres", 'ALTER DATABASE :"name" ALLOW_CONNECTIONS true;', name=name)
+
+
+def rename(name: str, number: int, force: bool, *renames: tuple[str, str]) -> Step:
+    """Rename databases in one transaction; each is called `name`, `kept` or `swap`.
+
+    With `force` nobody gets in the way, not even by connecting again at once: who was
+    let in just before the door was closed is seen by the second look.
+    """
+    sql = [f'ALTER DATABASE :"{old}" RENAME TO :"{new}";' for old, new in renames]
+    sql = ["BEGIN;", *sql, "COMMIT;"] if len(sql) > 1 else sql
+    swap = f"swap.~{zlib.crc32(name.encode())}~"
+    names = {"name": name, "kept": kept_name(name, number), "swap": swap}
+    used = {word: names[word] for word in names if word in itertools.chain(*renames)}
+    if force:
+        door = 'ALTER DATABASE :"{}" ALLOW_CONNECTIONS {};'
+        here = [old for old, _ in renames if old != "swap"]
+        there = [new for _, new in renames if new != "swap"]
+        end = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            f"\nAND datname IN ({', '.join(f':{one!r}' for one in here)});"
+        )
+        close = [door.format(one, "false") for one in here]
+        reopen = [door.format(one, "true") for one in there]
+        sql = [*close, end, "SELECT pg_sleep(0.1);", end, *sql, *reopen]
+    return psql("postgres", *sql, **used)
+
+
 def plan(wish: Wish, facts: Facts) -> list[Step]:
     """The commands that fulfil the wish, in the documented order. Pure."""
-    name = facts.settings.database
-    ids = {"ids": " ".join(wish.sequences)} if wish.sequences else {}
-    some = "id = ANY (string_to_array(:'ids', ' '))"
-    if wish.action == "forget":
-        return [psql(name, f"DELETE FROM sequences WHERE {some};", **ids)]
-    if wish.action == "unflag":
-        stuck = 'values_requested AND "values" IS NULL' + f" AND {some}" * bool(ids)
-        return [psql(name, f"UPDATE sequences SET values_requested = false\nWHERE {stuck};", **ids)]
-    if wish.action == "clear":
-        end = (
-            "SELECT pg_terminate_backend(pid::int) FROM unnest(string_to_array(:'pids', ' ')) pid;"
-        )
-        pids = " ".join(str(session.pid) for session in facts.locks if wish.force)
-        steps = [psql("postgres", end, pids=pids)] if pids else []
-        return [
-            *steps,
-            Step(("flask", "clear-database"), asks=bool(facts.config.get("production"))),
-        ]
     if wish.action == "undo":
         return plan_undo(wish, facts)
-    steps = []
-    if wish.keep and facts.database:
-        steps.append(rename(name, kept_name(name, facts.number), facts, wish.force))
-    elif facts.database or not facts.role:
-        steps.append(Step(named("dropdb", *["--force"] * wish.force, name)))
-    if facts.has_migrations:
-        steps.append(Step(("mv", "migrations", kept_name("migrations", facts.number))))
-    steps.append(Step(named("createdb", name)))
-    return steps + [Step(("flask", "db", verb)) for verb in ("init", "migrate", "upgrade")]
+    name, number = facts.settings.database, facts.number
+    if wish.action == "rebuild":
+        keep, there = wish.keep and facts.database, facts.database or not facts.role
+        return chosen(
+            (keep and facts.closed, opened(name)),
+            (keep, rename(name, number, wish.force, ("name", "kept"))),
+            (there and not keep, Step(named("dropdb", *["--force"] * wish.force, name))),
+            (facts.has_migrations, mv("migrations", kept_name("migrations", number))),
+            (True, Step(named("createdb", name))),
+            *((True, Step(("flask", "db", verb))) for verb in ("init", "migrate", "upgrade")),
+        )
+    pids = " ".join(str(session.pid) for session in blocking(wish, facts))
+    ids = {"ids": " ".join(wish.sequences)} if wish.sequences else {}
+    some = "id = ANY (string_to_array(:'ids', ' '))"
+    stuck = f"{STUCK} AND {some}" if ids else STUCK
+    end = "SELECT pg_terminate_backend(pid::int) FROM unnest(string_to_array(:'pids', ' ')) pid;"
+    clear = Step(("flask", "clear-database"), asks=bool(facts.config.get("production")))
+    unflag = f"UPDATE sequences SET values_requested = false\nWHERE {stuck};"
+    return chosen(
+        (wish.force and pids, psql("postgres", end, pids=pids)),
+        (wish.action == "clear", clear),
+        (wish.action == "forget", psql(name, f"DELETE FROM sequences WHERE {some};", **ids)),
+        (wish.action == "unflag", psql(name, unflag, **ids)),
+    )
+
+
+def chosen(*candidates: tuple[object, Step]) -> list[Step]:
+    """The steps that are wanted."""
+    return [step for wanted, step in candidates if wanted]
+
+
+def undo_number(wish: Wish, facts: Facts) -> int:
+    """Which kept pair an undo takes: the one asked for or begun, else the newest; 0: none."""
+    numbers = [*(facts.mark or ())[:1], *facts.kept]
+    if not facts.has_migrations:
+        numbers += facts.folders
+    return wish.number or next(iter(numbers), 0)
 
 
 def plan_undo(wish: Wish, facts: Facts) -> list[Step]:
@@ -1061,77 +1062,18 @@ def plan_undo(wish: Wish, facts: Facts) -> list[Step]:
     """
     number = undo_number(wish, facts)
     name, folder = facts.settings.database, kept_name("migrations", number)
-    steps: list[Step] = []
-    mark = f"migrations.~{number}~of{facts.mark[1] if facts.mark else facts.oid}~"
-    moves = number in facts.folders
-    if moves and facts.has_migrations and not facts.mark:
-        steps.append(Step(("mv", "migrations", mark)))
-    if moves and (steps or not facts.has_migrations):
-        steps.append(Step(("mv", folder, "migrations")))
-    parked = bool(facts.mark or (moves and facts.has_migrations))
-    if number in facts.kept and (not facts.mark or facts.mark[1] == facts.oid):
-        kept = kept_name(name, number)
-        there = facts.database is not None
-        change = swap(name, kept, wish.force) if there else rename(kept, name, facts, wish.force)
-        steps.append(change)
-    if parked:
-        steps.append(Step(("mv", mark, folder)))
-    shut = facts.database and not facts.database.open
-    return [opened(name), *steps] if shut else steps
-
-
-def undo_number(wish: Wish, facts: Facts) -> int:
-    """Which kept pair an undo takes: the one asked for or begun, else the newest; 0: none."""
-    numbers = [*(facts.mark or ())[:1], *facts.kept]
-    if not facts.has_migrations:
-        numbers += facts.folders
-    return wish.number or next(iter(numbers), 0)
-
-
-def closed(renames: Sequence[str], names: Sequence[str], after: Sequence[str]) -> list[str]:
-    """SQL for renames that nobody can get in the way of, not even by reconnecting at once.
-
-    Who was let in just before the door was closed is seen by the second look.
-    """
-    listed = ", ".join(f":'{name}'" for name in names)
-    end = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        f"\nWHERE datname IN ({listed}) AND pid <> pg_backend_pid();"
+    begun, moves, there = facts.mark, number in facts.folders, facts.has_migrations
+    mark = f"{folder}of{begun[1] if begun else facts.oid}~"
+    swaps = number in facts.kept and (not begun or begun[1] == facts.oid)
+    swap = [("kept", "swap"), ("name", "kept"), ("swap", "name")]
+    return chosen(
+        (facts.closed, opened(name)),
+        (moves and there and not begun, mv("migrations", mark)),
+        (moves and not (there and begun), mv(folder, "migrations")),
+        (swaps and facts.database, rename(name, number, wish.force, *swap)),
+        (swaps and not facts.database, rename(name, number, wish.force, ("kept", "name"))),
+        (begun or (moves and there), mv(mark, folder)),
     )
-    doors = 'ALTER DATABASE :"{}" ALLOW_CONNECTIONS {};'
-    return [
-        *(doors.format(name, "false") for name in names), end, "SELECT pg_sleep(0.1);", end,
-        *renames, *(doors.format(name, "true") for name in after),
-    ]  # fmt: skip
-
-
-def rename(name: str, new: str, facts: Facts, force: bool) -> Step:
-    """Rename a database; with `force`, end its sessions and keep them out."""
-    sql = ['ALTER DATABASE :"name" RENAME TO :"new";']
-    if force:
-        sql = closed(sql, ["name"], ["new"])
-    elif facts.database and not facts.database.open:
-        sql.append('ALTER DATABASE :"new" ALLOW_CONNECTIONS true;')
-    return psql("postgres", *sql, name=name, new=new)
-
-
-def opened(name: str) -> Step:
-    """Let everybody connect again, after a closed() that did not get through."""
-    return psql("postgres", 'ALTER DATABASE :"name" ALLOW_CONNECTIONS true;', name=name)
-
-
-def swap(name: str, kept: str, force: bool) -> Step:
-    """Let two databases change names, in one transaction."""
-    sql = [
-        "BEGIN;",
-        'ALTER DATABASE :"kept" RENAME TO :"swap";',
-        'ALTER DATABASE :"name" RENAME TO :"kept";',
-        'ALTER DATABASE :"swap" RENAME TO :"name";',
-        "COMMIT;",
-    ]
-    if force:
-        sql = closed(sql, ["name", "kept"], ["name", "kept"])
-    return psql("postgres", *sql, name=name, kept=kept, swap=f"swap.~{zlib.crc32(name.encode())}~")
 
 
 def plan_restore(wish: Wish, before: Facts, now: Facts) -> list[Step] | None:
@@ -1140,34 +1082,30 @@ def plan_restore(wish: Wish, before: Facts, now: Facts) -> list[Step] | None:
     It goes by what is there now, and removes only what was not there before. Gives None
     if the way on is shorter than the way back, or if the server cannot be seen.
     """
-    if not now.role:
-        return None
-    steps, name = [], before.settings.database
-    undo = wish.action == "undo"
+    name, undo = before.settings.database, wish.action == "undo"
     number = undo_number(wish, before) if undo else before.number
-    kept, folder = kept_name(name, number), kept_name("migrations", number)
-    for one in (name, kept) if wish.force else ():  # the doors that are closed still
-        if (one == name and now.database) or (one == kept and number in now.kept):
-            steps.append(opened(one))
+    swapped = (now.oid, set(now.kept)) != (before.oid, set(before.kept))
+    if not now.role or (undo and (before.mark or swapped)):
+        return None
+    folder = kept_name("migrations", number)
+    moved, kept = number in now.folders, number in now.kept
+    doors = chosen(  # which are closed still
+        (wish.force and now.database, opened(name)),
+        (wish.force and kept, opened(kept_name(name, number))),
+    )
     if undo:
-        if before.mark or (now.oid, set(now.kept)) != (before.oid, set(before.kept)):
-            return None  # swapped, or begun by another run
-        if number in before.folders and number not in now.folders:
-            steps.append(Step(("mv", "migrations", folder)))
-        if now.mark:
-            mark = f"migrations.~{number}~of{now.mark[1]}~"
-            steps.append(Step(("mv", mark, "migrations")))
-        return steps
-    if now.database and (number in now.kept or not before.database):  # half made
-        force = ["--force"] if now.role.version >= 130000 else []
-        steps.append(Step(named("dropdb", *force, name)))
-    if number in now.kept:
-        steps.append(
-            psql("postgres", 'ALTER DATABASE :"name" RENAME TO :"new";', name=kept, new=name)
+        return doors + chosen(
+            (number in before.folders and not moved, mv("migrations", folder)),
+            (now.mark, mv(f"{folder}of{now.mark[1] if now.mark else 0}~", "migrations")),
         )
-    if now.has_migrations and (number in now.folders or not before.has_migrations):
-        steps.append(Step(("rm", "-r", "migrations")))
-    return [*steps, Step(("mv", folder, "migrations"))] if number in now.folders else steps
+    half_made = now.database and (kept or not before.database)
+    return doors + chosen(
+        (half_made, Step(named("dropdb", "--force", name))),
+        (kept, rename(name, number, False, ("kept", "name"))),
+        (now.has_migrations and (moved or not before.has_migrations),
+         Step(("rm", "-r", "migrations"))),
+        (moved, mv(folder, "migrations")),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- running it
@@ -1182,13 +1120,10 @@ class Outcome:
     signal: int = 0  # the signal that ended it
 
 
-def run(steps: Sequence[Step], facts: Facts, environment: dict[str, str], verbose: bool,
-        held: Sequence[int], deaf: bool = False) -> Outcome:  # fmt: skip
+def run(steps: Sequence[Step], wish: Wish, settings: Settings, deaf: bool = False) -> Outcome:
     """Run the steps in the Backscope folder, one after the other, until one fails.
 
-    A signal goes on to the running command, which is waited for (H22); `deaf` ignores
-    it. Every command inherits the connection that holds the lock (`held`): if the tool
-    itself is killed, the lock lasts as long as the command (H23, H24).
+    A signal goes on to the running command, which is waited for (H22); `deaf` ignores it.
     """
     import sh
 
@@ -1197,69 +1132,63 @@ def run(steps: Sequence[Step], facts: Facts, environment: dict[str, str], verbos
     output: collections.deque[str] = collections.deque(maxlen=40)
 
     def take(text: str) -> None:
-        output.append(hidden(text, facts.settings)[:2000])
-        if verbose:
+        output.append(hidden(text, settings)[:2000])
+        if wish.verbose:
             say("      " + output[-1].rstrip("\n"))
 
     def hand_on(number: int, frame: object) -> None:
         typed = number == signal.SIGINT and steps[-1].asks and sys.stdin.isatty()
-        caught.append(number)
-        if running and not typed:  # what is typed at a terminal is there already
+        caught.extend([number] * (not deaf))
+        if running and not typed and not deaf:  # what is typed at a terminal is there already
             with contextlib.suppress(OSError):
                 running[0].signal(signal.SIGTERM if number == signal.SIGHUP else number)
 
-    done: list[Step] = []
-    handlers = {number: signal.getsignal(number) for number in ENDINGS}
-    for number in ENDINGS:
-        if handlers[number] != signal.SIG_IGN:
-            signal.signal(number, (lambda number, frame: None) if deaf else hand_on)
-    try:
-        for step in steps:
-            label = f"[{len(done) + 1}/{len(steps)}] " + str(step).replace("\n", "\n      ")
-            apart = verbose or step.asks
+    def execute(step: Step) -> str:
+        """Run one step; the result is why it failed."""
+        quiet = {"_in": step.sql or nothing, "_out": take, "_err_to_out": True, "_out_bufsize": 1,
+                 "_tty_out": False, "_new_session": True}  # fmt: skip
+        terminal = {"_in": sys.stdin, "_out": sys.stdout, "_err": sys.stderr}
+        try:
+            command = sh.Command(program(step.argv[0])).bake(*step.argv[1:])
+            running[:] = [command(
+                **(terminal if step.asks else quiet), _cwd=str(settings.checkout), _bg=True,
+                _encoding="utf-8", _decode_errors="replace", _bg_exc=False, _no_out=True,
+                _close_fds=False,
+            )]  # fmt: skip
+            if caught:  # before there was a command
+                hand_on(caught.pop(), None)
+            running[0].wait()
+        except sh.ErrorReturnCode as error:
+            code = error.exit_code
+            how = f"with exit status {code}" if code >= 0 else f"by signal {-code}"
+            return f"{shown(*step.argv[:3])} ended {how}."
+        except (sh.CommandNotFound, sh.ForkException) as error:
+            return f"{step.argv[0]} could not be run: {last_line(error)}."
+        finally:
+            running.clear()
+        return ""
+
+    with contextlib.ExitStack() as stack:
+        nothing = stack.enter_context(open(os.devnull, "rb"))
+        for number in ENDINGS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                stack.callback(signal.signal, number, signal.signal(number, hand_on))
+        for done, step in enumerate(steps):
+            label = f"[{done + 1}/{len(steps)}] {step}".replace("\n", "\n      ")
             above, newline, last = label.rpartition("\n")
+            apart = wish.verbose or step.asks
             say(above + newline + last.ljust(50), end="\n" if apart else " ")
             output.clear()
-            began, failed = time.monotonic(), ""
-            with open(os.devnull, "rb") as nothing:
-                streams: dict[str, Any] = {
-                    "_in": step.sql or nothing, "_out": take, "_err_to_out": True,
-                    "_out_bufsize": 1, "_tty_out": False, "_new_session": True,
-                }  # fmt: skip
-                if step.asks:
-                    streams = {"_in": sys.stdin, "_out": sys.stdout, "_err": sys.stderr}
-                try:
-                    running[:] = [
-                        sh.Command(program(step.argv[0]))(
-                            *step.argv[1:], **streams, _cwd=str(facts.settings.checkout),
-                            _env=environment, _encoding="utf-8", _decode_errors="replace",
-                            _bg=True, _bg_exc=False, _no_out=True, _pass_fds=set(held),
-                        )
-                    ]  # fmt: skip
-                    if caught and not deaf:
-                        hand_on(caught.pop(), None)
-                    running[0].wait()
-                except sh.ErrorReturnCode as error:
-                    code = error.exit_code
-                    how = f"with exit status {code}" if code >= 0 else f"by signal {-code}"
-                    failed = f"{shown(*step.argv[:3])} ended {how}."
-                except (sh.CommandNotFound, sh.ForkException) as error:
-                    failed = f"{step.argv[0]} could not be run: {last_line(error)}."
-                finally:
-                    running.clear()
+            began = time.monotonic()
+            failed = execute(step)
             took = f"{time.monotonic() - began:6.1f} s"
             mark = paint("  interrupted", 33) if caught else paint("  failed", 31) if failed else ""
             say(" " * 51 * apart + took + mark)
-            if failed and not verbose:
+            if failed and not wish.verbose:
                 say("".join(f"      {line.rstrip()}\n" for line in output), end="")
             if caught or failed:
-                finished = len(done) + (not failed)
-                return Outcome(finished, failed, caught[0] if caught else 0)
-            done.append(step)
-        return Outcome(len(done))
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+                return Outcome(done + (not failed), failed, caught[0] if caught else 0)
+    return Outcome(len(steps))
 
 
 def program(name: str) -> str:
@@ -1277,23 +1206,21 @@ def hidden(text: str, settings: Settings) -> str:
 # ---------------------------------------------------------------- checking it
 
 
-def check(wish: Wish, before: Facts, now: Facts, models: Sequence[str]) -> str:
+def check(wish: Wish, before: Facts, now: Facts) -> str:
     """What the result is, in a sentence. Raises Failed if it is not as it should be."""
-    name = now.settings.database
+    name, models = now.settings.database, before.config.get("tables", ())
     if wish.action == "undo" and now.role and not now.database:
         return f"The migrations are back; there is no database {name}"
     if not now.inside:
-        trouble = [one.what for one in (*now.trouble, *now.shut)] or [f"{name} is not there."]
-        raise Failed(f"The result could not be checked: {trouble[0]}\n    make db-status")
+        why = now.trouble.what if now.trouble else f"{name} is not there."
+        raise Failed(f"The result could not be checked: {why}\n    make db-status")
     data = {table: count for table, (_, count) in now.tables.items() if table != "alembic_version"}
     tables = f"{len(data)} table{'s' * (len(data) != 1)}"
     if wish.action == "clear":
         left = [table for table, count in data.items() if count != 0]
-        rows_before = any(count for table, (_, count) in before.tables.items() if table in data)
-        oids, oids_before = (
-            {row.oid for row, _ in facts.tables.values()} for facts in (now, before)
-        )
-        if oids == oids_before and (left or (production(before) and not rows_before)):
+        full_before = any(count for table, (_, count) in before.tables.items() if table in data)
+        oids, oids_before = ({row.oid for row, _ in one.tables.values()} for one in (now, before))
+        if oids == oids_before and (left or (before.production and not full_before)):
             raise Failed(f"Backscope took no action: {name} is as it was.\n    {wish.command}")
         if left:
             what = f"{name} still holds rows in {', '.join(left)}: no tables of this Backscope."
@@ -1315,10 +1242,8 @@ def check_sequences(wish: Wish, settings: Settings, were: Sequence[str]) -> str:
     if still:
         raise Failed(f"{', '.join(still)} came back meanwhile.\n    {wish.command}")
     done, state = ("forgotten", "cached") if wish.action == "forget" else ("un-flagged", "flagged")
-    others = [one for one in wish.sequences if one not in were]
-    return f"{len(were)} {done}: {' '.join(were)}" + (
-        f"; not {state}: {' '.join(others)}" * bool(others)
-    )
+    others = " ".join(one for one in wish.sequences if one not in were)
+    return f"{len(were)} {done}: {' '.join(were)}" + f"; not {state}: {others}" * bool(others)
 
 
 # ---------------------------------------------------------------- showing the state
@@ -1326,8 +1251,9 @@ def check_sequences(wish: Wish, settings: Settings, were: Sequence[str]) -> str:
 
 def show(label: str, *lines: str) -> None:
     """A row of the table that a run begins with; the label stands at its first line."""
-    for number, line in enumerate("\n".join(lines).splitlines()):
-        say(f"{paint(('' if number else label).ljust(11), 1)}  {line}")
+    text = folded("\n".join(lines), " " * 13)
+    if text:
+        say(paint(label.ljust(11), 1) + text[11:])
 
 
 def git_revision(checkout: Path) -> str:
@@ -1347,13 +1273,12 @@ def show_target(wish: Wish, facts: Facts) -> None:
     environment = f", {settings.environment}" * (settings.environment != "development")
     show("Backscope", f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}{environment}")
     size = f": {database.size}, {len(facts.tables)} tables" if database else ": not there yet"
-    target = [
-        f"{settings.database} on {settings.where} as {settings.user}{size if facts.role else ''}"
-    ]
+    target = f"{settings.database} on {settings.where} as {settings.user}"
+    shell = ""
     if settings.origins["POSTGRES_DB"] == "the environment":
         also = f"; .env says {settings.in_dotenv}" if settings.in_dotenv else ""
-        target.append(f"POSTGRES_DB={quoted(settings.database)} is from the environment{also}")
-    show("Database", *target)
+        shell = f"POSTGRES_DB={quoted(settings.database)} is from the environment{also}"
+    show("Database", target + size * bool(facts.role), shell)
     if wish.action == "rebuild":
         if wish.keep and database:
             show("Kept as", kept_name(settings.database, facts.number))
@@ -1368,15 +1293,15 @@ def show_target(wish: Wish, facts: Facts) -> None:
 
 def revision_in_words(facts: Facts) -> str:
     """The recorded revision against the newest in `migrations`, as alembic reads them."""
-    recorded = facts.revisions
+    recorded, folder = facts.revisions, facts.settings.checkout / "migrations"
     text = ", ".join(recorded) or "none recorded"
-    if not facts.migrations.is_dir():
+    if not folder.is_dir():
         return f"{text}; no migrations folder"
     from alembic.script import ScriptDirectory
 
     sys.dont_write_bytecode = True
     try:
-        script = ScriptDirectory(str(facts.migrations))
+        script = ScriptDirectory(str(folder))
         heads = sorted(script.get_heads())
         known = {entry.revision for entry in script.walk_revisions()}
     except Exception as error:  # whatever a version file raises
@@ -1393,8 +1318,6 @@ def stuck_in_words(facts: Facts) -> str:
     """The sequences whose download never finished, by name up to a handful (H30)."""
     from psycopg2 import Error
 
-    if not facts.inside:
-        return ""
     if not {"id", "values", "values_requested"} <= set(facts.inside.columns):
         return "no table sequences with id, values and values_requested"
     try:
@@ -1406,33 +1329,35 @@ def stuck_in_words(facts: Facts) -> str:
     return f"{text}; make db-unflag mends it" if ids else ""
 
 
-def rows_in_words(count: int | None, estimate: int) -> str:
+def rows_in_words(table: str, row: Any, count: int | None) -> str:
     """How many rows a table has: a few are counted, many estimated, some out of reach."""
     if count is None:
-        return "?"
-    return str(count) if count <= EXACT_ROWS else f"about {max(count, estimate):,}"
+        return f"{table} ?"
+    many = f"about {max(count, row.estimate):,}"
+    return f"{table} {count if count <= EXACT_ROWS else many}"
 
 
-def show_status(facts: Facts) -> None:
-    """What db-status shows: settings, contents, sessions, what is kept."""
-    origins: dict[str, list[str]] = {}
-    for name, origin in facts.settings.origins.items():
-        if name != "POSTGRES_DISPOSABLE_DB":
-            where = "by default" if origin == "default" else f"from {origin}"
-            origins.setdefault(where, []).append(name.replace("POSTGRES_", ""))
-    show("Settings", *(f"{' '.join(names)}: {where}" for where, names in origins.items()))
+def show_status(facts: Facts) -> int:
+    """What db-status shows; the result is 0 if a clear and a rebuild could run, else 1."""
+    settings, refused = facts.settings, 0
+    lines = []
+    for origin in ("the environment", ".env", "default"):
+        names = [name.replace("POSTGRES_", "") for name, one in settings.origins.items()
+                 if one == origin and name != "POSTGRES_DISPOSABLE_DB"]  # fmt: skip
+        where = "by default" if origin == "default" else f"from {origin}"
+        lines += [f"{' '.join(names)}: {where}"] * bool(names)
+    show("Settings", *lines)
     if facts.inside:
-        show("Rows", ", ".join(
-            f"{table} {rows_in_words(count, row.estimate)}"
-            for table, (row, count) in facts.tables.items() if table != "alembic_version"
-        ) or "no tables")  # fmt: skip
+        tables = {name: seen for name, seen in facts.tables.items() if name != "alembic_version"}
+        counts = ", ".join(rows_in_words(name, *seen) for name, seen in tables.items())
+        show("Rows", counts or "no tables")
     if facts.role:
         show("Revision", revision_in_words(facts))
-    show("Sessions", *map(str, [*facts.on(facts.settings.database), *facts.locks]))
-    stuck = stuck_in_words(facts)
-    show("Stuck", *[stuck] * bool(stuck))
+    show("Sessions", *map(str, [*facts.on(settings.database), *facts.holding()]))
+    if facts.inside:
+        show("Stuck", stuck_in_words(facts))
     for number in sorted({*facts.folders, *facts.kept}):
-        name, folder = kept_name(facts.settings.database, number), facts.folders.get(number)
+        name, folder = kept_name(settings.database, number), facts.folders.get(number)
         things, remove = [], []
         if number in facts.kept:
             things.append(f"{name} ({facts.kept[number]})")
@@ -1444,6 +1369,17 @@ def show_status(facts: Facts) -> None:
         show("Kept", ", ".join(things), f"    to remove: {'; '.join(remove)}")
     if facts.mark:
         show("Undo", "interrupted half-way; make db-undo finishes it")
+    for wish in (Wish("clear"), Wish("rebuild")):
+        findings = dict.fromkeys(in_the_way(wish, facts))
+        verdict = f"would be {paint('refused', 31)}" if findings else "could run"
+        show(f"A {wish.action}", verdict, *map(lines_about, findings))
+        refused |= bool(findings)
+    return refused
+
+
+def lines_about(finding: Finding) -> str:
+    """A finding as it stands on the screen."""
+    return f"  {finding.what}\n      {finding.mend}"
 
 
 # ---------------------------------------------------------------- a whole run
@@ -1454,15 +1390,12 @@ def question(wish: Wish, facts: Facts) -> str:
     settings = facts.settings
     if wish.action == "rebuild" and not wish.keep and facts.database:
         return f"This wipes out the entire structure and contents of {settings.database}."
-    ordinary = (
-        settings.environment == "development" and not production(facts)
-        and settings.local and settings.database == settings.in_dotenv
-    )  # fmt: skip
+    as_dotenv = settings.local and settings.database == settings.in_dotenv
+    ordinary = settings.environment == "development" and not facts.production and as_dotenv
     if ordinary or wish.action not in ("clear", "forget"):
         return ""
-    return (
-        f"This clears {' '.join(wish.sequences) or 'all the stored data'} of {settings.database}."
-    )
+    what = " ".join(wish.sequences) or "all the stored data"
+    return f"This clears {what} of {settings.database}."
 
 
 def ask(sentence: str, answer: str) -> None:
@@ -1470,12 +1403,11 @@ def ask(sentence: str, answer: str) -> None:
     say(f"\n{paint(sentence, 1)}")
     if not sys.stdin or not sys.stdin.isatty():
         mend = f"Answer in advance: CONFIRM={quoted(answer)}"
-        raise Refused([Finding("Nobody can answer: the input is no terminal.", mend)])
+        raise Refused(Finding("Nobody can answer: the input is no terminal.", mend))
     say(f"Type {answer if '@' in answer else 'its name'} to go on: ", end="")
     typed = sys.stdin.buffer.readline().decode(errors="replace")
     if typed.rstrip("\r\n") != answer:
-        again = "The same command asks again."
-        raise Refused([Finding(f"What was typed is not {answer}.", again)])
+        raise Refused(Finding(f"What was typed is not {answer}.", "The same command asks again."))
 
 
 def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
@@ -1484,50 +1416,35 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
     Raises Refused (nothing was changed), Failed or Interrupted; the result is the exit
     status otherwise.
     """
-    checkout = find_checkout(folder)
-    findings = list(environment_findings())
-    loads = wish.action in ("rebuild", "status")
+    checkout, findings = find_checkout(folder), list(environment_findings())
+    status, acting = wish.action == "status", wish.action != "status" and not wish.dry_run
+    load_app = wish.action in ("rebuild", "status")
     with contextlib.ExitStack() as stack:
-        probes = [] if findings else [Probe(checkout, loads, environ)]
-        for one in probes:
-            stack.callback(one.end)
+        probes = [] if findings else [stack.enter_context(probing(checkout, load_app, environ))]
         try:
             settings = read_settings(checkout, environ)
         except (ModuleNotFoundError, Refused) as error:
-            raise Refused([*findings, *getattr(error, "findings", ())]) from None
+            findings += error.args if isinstance(error, Refused) else ()
         if findings:
-            raise Refused(findings)
-        environment = child_environment(settings, environ)
-        os.environ.clear()  # libpq in this process reads it, too
-        os.environ.update(environment)
-        facts = look(settings, {}, exact=EXACT_ROWS if wish.action == "status" else 0)
+            raise Refused(*findings)
+        os.environ.clear()  # libpq in this process reads it, and all commands inherit it
+        os.environ.update(child_environment(settings, environ))
+        facts = look(settings, {}, exact=EXACT_ROWS if status else 0)
         importlib.import_module("sh")  # now, while Backscope answers
-        config = probes[0].answer()
-        if config.get("ask app") and not loads:  # config.py alone does not answer
-            probes.append(Probe(checkout, True, environ))
-            stack.callback(probes[-1].end)
-            config, loads = probes[-1].answer(), True
+        config = answer_of(probes[0])
+        if not (load_app or ("url" in config and proved(settings, config))):
+            config = answer_of(stack.enter_context(probing(checkout, True, environ)))
         facts = replace(facts, config=config)
         show_target(wish, facts)
-        if wish.action == "status":
-            show_status(facts)
-        acting = wish.action != "status" and not wish.dry_run
-        held = take_locks(settings, facts, stack) if acting and facts.role else []
-        facts = replace(facts, busy=facts.busy or held is None)
-        findings = list(in_the_way(wish, facts))
-        sentence = question(wish, facts)
+        if status:
+            return show_status(facts)
+        if acting and facts.role:
+            facts = replace(facts, busy=not take_locks(settings, facts, stack))
+        findings, sentence = list(in_the_way(wish, facts)), question(wish, facts)
         if acting and sentence and not findings and wish.confirm is None:
             ask(sentence, settings.answer)
-            facts = replace(look(settings, config), busy=False)
+            facts = replace(look(settings, config), busy=False)  # the lock is our own
             findings = list(in_the_way(wish, facts))
-        models: Sequence[str] = ()
-        if loads and "url" in config:  # loaded meanwhile, also while somebody typed
-            loaded = probes[-1].answer()
-            models = loaded.get("tables", ())
-            facts = replace(facts, config={**config, **loaded})
-            findings += backscope_findings(wish, settings, facts.config)
-        if wish.action == "status":
-            return show_refusals(facts)
         steps = plan(wish, facts)
         for name in sorted({step.argv[0] for step in steps} - {"flask"}):
             if not shutil.which(name):
@@ -1536,56 +1453,39 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
         if wish.dry_run:
             say("\n".join(["", *map(str, steps)]))
         if findings:
-            raise Refused(findings)
-        return 0 if wish.dry_run else act(wish, facts, steps, environment, held or [], models)
+            raise Refused(*findings)
+        return 0 if wish.dry_run else act(wish, facts, steps)
 
 
-def show_refusals(facts: Facts) -> int:
-    """What would stop a clear and a rebuild; 0 if nothing would, else 1."""
-    refused = 0
-    for wish in (Wish("clear"), Wish("rebuild")):
-        findings = dict.fromkeys(in_the_way(wish, facts))
-        refused |= bool(findings)
-        lines = [line for one in findings for line in (f"  {one.what}", f"      {one.mend}")]
-        verdict = f"would be {paint('refused', 31)}" if findings else "could run"
-        show(f"A {wish.action}", verdict, *lines)
-    return refused
-
-
-def act(wish: Wish, facts: Facts, steps: Sequence[Step], environment: dict[str, str],
-        held: Sequence[int], models: Sequence[str]) -> int:  # fmt: skip
+def act(wish: Wish, facts: Facts, steps: Sequence[Step]) -> int:
     """Run the plan, check the result, say it. Raises Failed or Interrupted."""
     began, settings, some = time.monotonic(), facts.settings, wish.action in ("forget", "unflag")
     were = affected(wish, settings) if some else []
-    sessions = facts.on(settings.database)
+    sessions = "\n".join(map(str, facts.on(settings.database)))
     if wish.action == "unflag" and sessions:
-        listed = "\n    ".join(map(str, sessions))
-        say(f"\nBackscope may be running, and a download really in progress:\n    {listed}")
+        say("\nBackscope may be running, and a download really in progress:")
+        say(folded(sessions, "    "))
     if some and not were:
         what = "None of them is cached" if wish.action == "forget" else "No such flag is set"
         say(f"\n{what}: there is nothing to do in {settings.database}.")
         return 0
     say()
     on_signals("make db-status   tells the state of things")
-    outcome = run(steps, facts, environment, wish.verbose, held)
+    outcome = run(steps, wish, settings)
     if outcome.failed or outcome.signal:
-        stop(wish, facts, steps, outcome, environment, held)
-    if some:
-        result = check_sequences(wish, settings, were)
-    else:
-        try:
-            result = check(wish, facts, look(settings, facts.config), models)
-        except Failed as error:
-            if wish.keep:
-                outcome = Outcome(len(steps), str(error).partition("\n")[0])
-                stop(wish, facts, steps, outcome, environment, held)
-            raise
+        stop(wish, facts, steps, outcome)
+    try:
+        now = facts if some else look(settings, facts.config)
+        result = check_sequences(wish, settings, were) if some else check(wish, facts, now)
+    except Failed as error:
+        if wish.keep and not isinstance(error, Interrupted):
+            stop(wish, facts, steps, Outcome(len(steps), str(error).partition("\n")[0]))
+        raise
     say(f"{paint(result, 32)}, in {time.monotonic() - began:.1f} s")
     return 0
 
 
-def stop(wish: Wish, facts: Facts, steps: Sequence[Step], outcome: Outcome,
-         environment: dict[str, str], held: Sequence[int]) -> NoReturn:  # fmt: skip
+def stop(wish: Wish, facts: Facts, steps: Sequence[Step], outcome: Outcome) -> NoReturn:
     """Put back what can be put back, and raise what says how far the plan got."""
     name = signal.Signals(outcome.signal).name if outcome.signal else ""
     what = f"Interrupted by {name}." if name else outcome.failed
@@ -1594,7 +1494,7 @@ def stop(wish: Wish, facts: Facts, steps: Sequence[Step], outcome: Outcome,
     if wish.keep or wish.action == "undo":
         back = plan_restore(wish, facts, look(facts.settings, facts.config))
         say("\nPutting everything back:" if back else "")
-        if back is not None and not run(back, facts, environment, wish.verbose, held, True).failed:
+        if back is not None and not run(back, wish, facts.settings, deaf=True).failed:
             what += " Everything is as it was before."
             raise raised(f"{what}\n    {wish.command}   tries it again")
         mend = "make db-status   tells what lies around; make db-undo mends it"
@@ -1615,7 +1515,7 @@ def sequence_ids(words: Sequence[str]) -> list[str]:
     bad = [word for word in ids if not re.fullmatch("[Aa][0-9]{1,6}", word)]
     if bad or (words and not ids):
         what = f"{', '.join(map(quoted, bad)) or 'SEQ is empty: it'} is no OEIS sequence number."
-        raise Refused([Finding(what, 'make db-clear SEQ="A000045 A000040"')])
+        raise Refused(Finding(what, 'make db-clear SEQ="A000045 A000040"'))
     return list(dict.fromkeys(f"A{int(word[1:]):06}" for word in ids))
 
 
@@ -1629,41 +1529,36 @@ def parse(arguments: Sequence[str]) -> tuple[Wish, str]:
     common.add_argument("--backscope-dir", metavar="DIR", default=".",
                         help="the Backscope checkout (default: the current folder)")  # fmt: skip
     common.add_argument("--confirm", metavar="NAME", help="answer the confirmation in advance")
-    for flag, text in (
-        ("--force", "end the sessions that are in the way"),
-        ("--production", "go on although APP_ENVIRONMENT=production"),
-        ("--dry-run", "print the commands, run none, ask nothing"),
-        ("--verbose", "show what the commands print as it comes"),
-    ):
+    for flag, text in {
+        "--force": "end the sessions that are in the way",
+        "--production": "go on although APP_ENVIRONMENT=production",
+        "--dry-run": "print the commands, run none, ask nothing",
+        "--verbose": "show what the commands print as it comes",
+    }.items():
         common.add_argument(flag, action="store_true", help=text)
     actions = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
-    about = {
-        "status": "show the target and what would be refused; change nothing",
-        "clear": "clear the stored data, or only some sequences",
-        "unflag": "un-flag downloads that never finished",
-        "rebuild": "wipe and rebuild the database",
-        "undo": "swap the kept database and migrations back in",
-    }
-    for action, text in about.items():
+    some = {"nargs": "*", "metavar": "A…", "help": "only these sequences"}
+    number = {"nargs": "?", "default": "", "metavar": "N", "help": "which kept pair"}
+    keep = {"action": "store_true", "help": "set the old database aside"}
+    for action, text, name, options in (
+        ("status", "show the target and what would be refused; change nothing", "", {}),
+        ("clear", "clear the stored data, or only some sequences", "sequences", some),
+        ("unflag", "un-flag downloads that never finished", "sequences", some),
+        ("rebuild", "wipe and rebuild the database", "--keep", keep),
+        ("undo", "swap the kept database and migrations back in", "number", number),
+    ):
         command = actions.add_parser(action, help=text, description=text, parents=[common])
-        if action in ("clear", "unflag"):
-            command.add_argument("sequences", nargs="*", metavar="A…", help="only these sequences")
-        elif action == "rebuild":
-            command.add_argument("--keep", action="store_true", help="set the old database aside")
-        elif action == "undo":
-            command.add_argument(
-                "number", nargs="?", default="", metavar="N", help="which kept pair"
-            )
+        if name:
+            command.add_argument(name, **options)  # type: ignore[arg-type]
     values = vars(parser.parse_args(arguments))
-    folder = values.pop("backscope_dir")
-    number = values.get("number", "")
-    if number and not re.fullmatch("[1-9][0-9]{0,5}", number):
-        raise Refused([Finding(f"N is {quoted(number)}, which is no number.", "make db-undo N=1")])
-    values["number"] = int(number or 0)
+    folder, chosen_number = values.pop("backscope_dir"), values.pop("number", "")
+    if chosen_number and not re.fullmatch("[1-9][0-9]{0,5}", chosen_number):
+        what = f"N is {quoted(chosen_number)}, which is no number."
+        raise Refused(Finding(what, "make db-undo N=1"))
     values["sequences"] = sequence_ids(values.get("sequences", []))
     if values["action"] == "clear" and values["sequences"]:
         values["action"] = "forget"
-    return Wish(**values), folder
+    return Wish(**values, number=int(chosen_number or 0)), folder
 
 
 def on_signals(text: str) -> None:
@@ -1690,10 +1585,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
         return reset(*parse(arguments), dict(environ))
     except Refused as error:
         say(paint("\nNothing was changed.", 33, sys.stderr), error=True)
-        for finding in dict.fromkeys(error.findings):
-            say(f"  {finding.what}\n      {finding.mend}", error=True)
+        for finding in dict.fromkeys(error.args):
+            say(folded(lines_about(finding), "", sys.stderr), error=True)
         return 2
-    except (Failed, Interrupted) as error:
+    except Failed as error:
         head, _, rest = str(error).partition("\n")
         say("\n" + paint(head, 31, sys.stderr) + (f"\n{rest}" if rest else ""), error=True)
         return 130 if isinstance(error, Interrupted) else 1

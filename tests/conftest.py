@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -20,6 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "pw-sEcret.17"
 COUNTER = itertools.count(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & would make all deaf to it
 PROGRAMS = ("dropdb", "createdb", "psql", "mv", "rm")
 
 # Every command that the tool runs is one of these: it records how it was called, does

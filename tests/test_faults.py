@@ -189,6 +189,6 @@ def test_a_probe_that_hangs_is_given_up(mocker, backscope):
     (backscope.folder / "flaskr/config.py").write_text("import time\ntime.sleep(1000)\n")
     mocker.patch.object(tool, "LOAD_TIMEOUT", 0.5)
     mocker.patch.object(tool.sys, "executable", str(backscope.venv / "bin/python"))
-    probe = tool.Probe(backscope.folder, False, backscope.environ)
-    assert "did not load within" in probe.answer()["error"]
-    probe.end()
+    with tool.probing(backscope.folder, False, backscope.environ) as probe:
+        assert "did not load within" in tool.answer_of(probe)["error"]
+    assert probe.poll() == -9

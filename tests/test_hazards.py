@@ -211,7 +211,7 @@ def test_h11_sessions_in_the_way(backscope):
     with contextlib.closing(backscope.as_scope()) as session:
         pid = session.info.backend_pid
         error = backscope.refused("rebuild", "--confirm", backscope.name).err
-        assert re.search(rf"pid {pid}, role scope, idle, since \d{{4}}-", error)
+        assert re.search(rf"pid {pid}, role scope, idle since \d{{4}}-", error)
         assert "make db-rebuild FORCE=1" in error
         assert backscope.refused("rebuild", "--keep").code == 2
         force = ["--confirm", backscope.name, "--force"]
@@ -301,30 +301,6 @@ def test_h12_a_lock_that_comes_later_does_not_hang(backscope):
         real = backscope.run("clear", "--force", INSTEAD="psql*", DO="exit 0")
         assert real.code == 1, real
         assert "canceling statement due to lock timeout" in real.out
-
-
-def test_h12_a_prepared_transaction_pins_the_database(backscope):
-    with contextlib.closing(backscope.as_scope()) as session:
-        session.autocommit = False
-        session.cursor().execute("UPDATE sequences SET name = 'x'")
-        session.cursor().execute("PREPARE TRANSACTION 'it''s mine'")
-    try:
-        error = backscope.refused("rebuild", "--confirm", backscope.name, "--force").err
-        assert "The prepared transaction it's mine is not ended" in error
-        assert "ROLLBACK PREPARED" in error
-        assert "a prepared transaction, holds a lock on sequences" in backscope.refused("clear").err
-    finally:
-        backscope.sql("ROLLBACK PREPARED 'it''s mine'")
-    assert backscope.run("clear").code == 0
-
-
-def test_h11_a_replication_slot_pins_the_database(backscope):
-    backscope.sql("SELECT pg_create_logical_replication_slot('slot_1', 'pgoutput')")
-    try:
-        error = backscope.refused("rebuild", "--confirm", backscope.name, "--force").err
-        assert "The replication slot slot_1 is of" in error
-    finally:
-        backscope.sql("SELECT pg_drop_replication_slot('slot_1')")
 
 
 @pytest.fixture
@@ -600,7 +576,7 @@ def test_h31_lines_that_do_not_parse(backscope):
         assert line in error
         assert "assignment" not in error
     path.write_bytes(good.encode() + b"X=\xff\n")
-    assert "Line 7 of .env is not UTF-8" in backscope.refused("clear").err
+    assert "at line 7" in backscope.refused("clear").err
 
 
 @pytest.mark.parametrize("port", ["", "0", "65536", "five", "54 32", "\u0665", "-1"])
@@ -717,14 +693,3 @@ def test_an_unreadable_dotenv(backscope):
     (backscope.folder / ".env").unlink()
     (backscope.folder / ".env").mkdir()
     assert ".env cannot be read" in backscope.refused("clear").err
-
-
-def test_force_needs_a_server_that_knows_it(backscope, mocker):
-    import backscope_reset as tool
-
-    settings = tool.read_settings(backscope.folder, {})
-    facts = tool.Facts(
-        settings, {}, {}, None, False, role=mocker.Mock(version=120000, creates=True)
-    )
-    wish = tool.Wish("rebuild", force=True)
-    assert "FORCE=1 needs PostgreSQL 13" in str(list(tool.in_the_way(wish, facts)))

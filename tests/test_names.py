@@ -84,8 +84,9 @@ def test_any_name_is_exactly_that_database_or_refused(folder, postgres, name, by
         assert "${" in name or "\r" in name  # python-dotenv's interpolation, as Backscope has it
         name = seen.database
     assert seen.database == name
-    target = tool.config_target(seen.url)  # what SQLAlchemy makes of Backscope's URL
-    if not tool.same_target(seen, target):
+    url = make_url(seen.url)  # what SQLAlchemy makes of Backscope's URL
+    target = {"dbname": url.database, "host": url.host, "port": str(url.port), "user": url.username}
+    if not tool.proved(seen, {"target": target}):
         assert "%" in name  # and so it is refused
         return
     before = postgres.databases()
@@ -112,7 +113,7 @@ def test_any_user_and_password_arrive_in_the_url_or_are_refused(folder, postgres
     try:
         seen = read(folder, postgres, environ)
     except tool.Refused as refused:
-        for finding in refused.findings:
+        for finding in refused.args:
             assert len(password) < 4 or password not in finding.what + finding.mend
         return
     url = make_url(seen.url)

@@ -81,7 +81,7 @@ def test_output_is_shown_as_it_comes_with_verbose(backscope):
     [
         (["clear"], ["flask clear-database"]),
         (["rebuild"], SIX),
-        (["rebuild", "--keep"], ['ALTER DATABASE :"name" RENAME TO :"new"', *SIX[1:]]),
+        (["rebuild", "--keep"], ['ALTER DATABASE :"name" RENAME TO :"kept"', *SIX[1:]]),
         (["clear", "A1"], ["psql", "DELETE FROM sequences"]),
         (["unflag"], ["psql", "UPDATE sequences"]),
     ],
