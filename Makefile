@@ -29,7 +29,7 @@ export PYTHON $(foreach v,$(VARIABLES),$(call given,$v,$v))
 
 help:  ## this help
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' "$$RESET_HERE/Makefile" | expand -t 20
-	@sed -n 's/^#= //p' "$$RESET_HERE/Makefile"
+	@sed -n 's/^#= \{0,1\}//p' "$$RESET_HERE/Makefile"
 db-status:  ## show the target and what would be refused
 	$(call RESET,status)
 db-clear:  ## clear the stored data; SEQ="A000045 A000040": only those
@@ -49,7 +49,7 @@ lint: .venv  ## ruff, mypy and shellcheck
 	$(call own,.venv/bin/mypy && .venv/bin/shellcheck bin/demo bin/backscope-reset .ci/run)
 bench: .venv  ## time it against the commands typed by hand
 	$(call own,bin/with-postgres .venv/bin/python tests/bench.py)
-test-matrix: .venv  ## the tests on Python 3.9 to 3.13 and PostgreSQL 15, 16 and 18
+test-matrix: .venv  ## the tests on other Pythons and servers
 	$(call own,.venv/bin/python tests/matrix.py)
 .venv:
 	$(call own,if ! [ .venv/made -nt requirements.txt -a .venv/made -nt tests/requirements.txt ]; then \
@@ -59,10 +59,10 @@ clean:  ## remove what these targets have made here
 	$(call own,rm -rf .venv .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis)
 #=
 #= Variables:
-#=   BACKSCOPE_DIR=DIR  the checkout       CONFIRM=NAME  answers the confirmation
-#=   FORCE=1  ends sessions in the way     KEEP=1        keeps the old database
-#=   SEQ="A…" only these sequences         N=3           which kept pair to undo
-#=   VERBOSE=1  shows all output           PRODUCTION=1  allowed in production
-#=   PYTHON=…  the interpreter             make -n       prints and runs nothing
+#=   BACKSCOPE_DIR=DIR  the checkout             CONFIRM=NAME  answers in advance
+#=   SEQ="A…"           only these sequences     N=3           which kept pair
+#=   FORCE=1            end sessions in the way  KEEP=1        keep the database
+#=   PRODUCTION=1       allowed in production    VERBOSE=1     show all output
+#=   PYTHON=…           the interpreter          make -n       print, run nothing
 #=   POSTGRES_DB=… and Backscope's other variables win over .env
 .PHONY: help db-status db-clear db-unflag db-rebuild db-undo demo test lint bench test-matrix .venv clean

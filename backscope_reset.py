@@ -102,16 +102,15 @@ def paint(text: str, code: int, stream: Any = None) -> str:
 
 
 def folded(text: str, indent: str, stream: Any = None) -> str:
-    """The lines of `text` behind `indent`, folded on a terminal; whole ones into a pipe."""
-    on_terminal = (stream or sys.stdout).isatty()
-    width = shutil.get_terminal_size().columns if on_terminal else sys.maxsize
+    """The lines of `text` behind `indent`, folded on a terminal but for commands (6 blanks)."""
+    width = shutil.get_terminal_size().columns - len(indent)
     fold = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
     lines = []
     for line in text.splitlines():
-        fold.initial_indent = indent + line[: len(line) - len(line.lstrip())]
-        fold.subsequent_indent = fold.initial_indent + "  " * (line != line.lstrip())
-        lines.append(fold.fill(line.lstrip()))
-    return "\n".join(lines)
+        fold.subsequent_indent = " " * (len(line) - len(line.lstrip()) + 2 * line.startswith(" "))
+        whole = line.startswith(" " * 6) or not (stream or sys.stdout).isatty()
+        lines += [line] if whole else fold.wrap(line)
+    return textwrap.indent("\n".join(lines), indent)
 
 
 def quoted(word: str) -> str:
@@ -720,8 +719,13 @@ class Wish:
 
     @property
     def command(self) -> str:
-        """The make target."""
-        return "make db-" + ("clear" if self.action == "forget" else self.action)
+        """The same wish as a make command, for whoever is told to try again."""
+        words = [f"make db-{'clear' if self.action == 'forget' else self.action}"]
+        words += [f'SEQ="{" ".join(self.sequences)}"'] * bool(self.sequences)
+        words += [f"N={self.number}"] * bool(self.number)
+        for name in ("keep", "production", "force"):
+            words += [f"{name.upper()}=1"] * getattr(self, name)
+        return " ".join(words)
 
 
 def flask_program() -> Path:
@@ -820,11 +824,12 @@ def blocking(wish: Wish, facts: Facts) -> list[Session]:
 def session_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """The sessions in the way, and whether FORCE=1 may end them (H11, H12)."""
     sessions = blocking(wish, facts)
-    number = f"{len(sessions)} session{'s are' if len(sessions) > 1 else ' is'} in the way:"
-    what = "\n    ".join([number, *map(str, sessions)])
-    if not all(session.can_end for session in sessions):
-        mend = "The role may not end them. As a superuser: GRANT pg_signal_backend, or end them"
-        yield Finding(what, mend)
+    others = [session for session in sessions if not session.can_end]
+    number = f"{len(sessions)} session{'s are' if len(sessions) > 1 else ' is'} in the way"
+    whose = f", and the role {facts.settings.user} may not end all" if others else ""
+    what = "\n    ".join([f"{number}{whose}:", *map(str, sessions)])
+    if others:
+        yield Finding(what, ending(others))
     elif sessions and not wish.force:
         yield Finding(what, f"End them, or: {wish.command} FORCE=1")
 
@@ -890,9 +895,8 @@ def createdb_findings(facts: Facts) -> Iterator[Finding]:
     """Whether createdb can copy template1; see CREATE DATABASE in PostgreSQL's manual (H16)."""
     in_use = facts.on("template1")
     if in_use:
-        ends = ", ".join(f"pg_terminate_backend({session.pid})" for session in in_use)
         what = f"template1 is in use, so createdb could not copy it: {in_use[0]}."
-        yield Finding(what, superuser(f"SELECT {ends}"))
+        yield Finding(what, ending(in_use))
     if not facts.template or not (facts.template.template or facts.template.owned):
         what = "template1 is missing or is no template, so createdb could not copy it."
         yield Finding(what, superuser("ALTER DATABASE template1 IS_TEMPLATE true"))
@@ -945,6 +949,11 @@ def superuser(sql: str) -> str:
     return f"As a superuser: {shown_psql('postgres', sql)}"
 
 
+def ending(sessions: Sequence[Session]) -> str:
+    """The command that ends sessions of others."""
+    return superuser("SELECT " + ", ".join(f"pg_terminate_backend({one.pid})" for one in sessions))
+
+
 def identifier(name: str) -> str:
     """`name` as SQL, for a command that is shown to be typed."""
     return '"' + name.replace('"', '""') + '"'
@@ -993,21 +1002,22 @@ def rename(name: str, number: int, force: bool, *renames: tuple[str, str]) -> St
     """
     sql = [f'ALTER DATABASE :"{old}" RENAME TO :"{new}";' for old, new in renames]
     sql = ["BEGIN;", *sql, "COMMIT;"] if len(sql) > 1 else sql
-    swap = f"swap.~{zlib.crc32(name.encode())}~"
-    names = {"name": name, "kept": kept_name(name, number), "swap": swap}
-    used = {word: names[word] for word in names if word in itertools.chain(*renames)}
+    numbers = {"kept": number, "swap": 0}
+    used = [word for word in numbers if word in itertools.chain(*renames)]
     if force:
         door = 'ALTER DATABASE :"{}" ALLOW_CONNECTIONS {};'
         here = [old for old, _ in renames if old != "swap"]
         there = [new for _, new in renames if new != "swap"]
+        listed = ", ".join(f":'{one}'" for one in here)
         end = (
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-            f"\nAND datname IN ({', '.join(f':{one!r}' for one in here)});"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f"\nWHERE datname IN ({listed}) AND pid <> pg_backend_pid();"
         )
         close = [door.format(one, "false") for one in here]
         reopen = [door.format(one, "true") for one in there]
         sql = [*close, end, "SELECT pg_sleep(0.1);", end, *sql, *reopen]
-    return psql("postgres", *sql, **used)
+    names = [f"\\set {word} :name {kept_name('', numbers[word])}" for word in used]
+    return psql("postgres", *names, *sql, name=name)
 
 
 def plan(wish: Wish, facts: Facts) -> list[Step]:
@@ -1149,11 +1159,11 @@ def run(steps: Sequence[Step], wish: Wish, settings: Settings, deaf: bool = Fals
                  "_tty_out": False, "_new_session": True}  # fmt: skip
         terminal = {"_in": sys.stdin, "_out": sys.stdout, "_err": sys.stderr}
         try:
-            command = sh.Command(program(step.argv[0])).bake(*step.argv[1:])
-            running[:] = [command(
-                **(terminal if step.asks else quiet), _cwd=str(settings.checkout), _bg=True,
-                _encoding="utf-8", _decode_errors="replace", _bg_exc=False, _no_out=True,
-                _close_fds=False,
+            program = str(flask_program()) if step.argv[0] == "flask" else step.argv[0]
+            running[:] = [sh.Command(program)(
+                *step.argv[1:], **(terminal if step.asks else quiet), _cwd=str(settings.checkout),
+                _encoding="utf-8", _decode_errors="replace", _bg=True, _bg_exc=False,
+                _no_out=True, _close_fds=False,
             )]  # fmt: skip
             if caught:  # before there was a command
                 hand_on(caught.pop(), None)
@@ -1182,18 +1192,13 @@ def run(steps: Sequence[Step], wish: Wish, settings: Settings, deaf: bool = Fals
             began = time.monotonic()
             failed = execute(step)
             took = f"{time.monotonic() - began:6.1f} s"
-            mark = paint("  interrupted", 33) if caught else paint("  failed", 31) if failed else ""
+            mark = paint("  interrupted", 31) if caught else paint("  failed", 31) if failed else ""
             say(" " * 51 * apart + took + mark)
             if failed and not wish.verbose:
                 say("".join(f"      {line.rstrip()}\n" for line in output), end="")
             if caught or failed:
                 return Outcome(done + (not failed), failed, caught[0] if caught else 0)
     return Outcome(len(steps))
-
-
-def program(name: str) -> str:
-    """The path of a program: flask from our environment, the others from PATH."""
-    return str(flask_program()) if name == "flask" else shutil.which(name) or name
 
 
 def hidden(text: str, settings: Settings) -> str:
@@ -1366,7 +1371,7 @@ def show_status(facts: Facts) -> int:
             since = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.lstat().st_ctime))
             things.append(f"{folder.name} since {since}")
             remove.append(shown("rm", "-r", folder.name))
-        show("Kept", ", ".join(things), f"    to remove: {'; '.join(remove)}")
+        show("Kept", ", ".join(things), f"      {'; '.join(remove)}   removes it")
     if facts.mark:
         show("Undo", "interrupted half-way; make db-undo finishes it")
     for wish in (Wish("clear"), Wish("rebuild")):
@@ -1584,7 +1589,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
     try:
         return reset(*parse(arguments), dict(environ))
     except Refused as error:
-        say(paint("\nNothing was changed.", 33, sys.stderr), error=True)
+        say(paint("\nNothing was changed.", 1, sys.stderr), error=True)
         for finding in dict.fromkeys(error.args):
             say(folded(lines_about(finding), "", sys.stderr), error=True)
         return 2

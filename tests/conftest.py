@@ -89,7 +89,11 @@ class Postgres:
         """Connect as the superuser, or as `user`, committing each statement."""
         who = {"user": self.variables["PGUSER"], "password": self.variables["PGPASSWORD"]}
         connection = psycopg2.connect(
-            host=self.host, port=self.port, dbname=database, **{**who, **options}
+            host=self.host,
+            port=self.port,
+            dbname=database,
+            options="-c lock_timeout=30s",  # a test that locks itself out shall fail
+            **{**who, **options},
         )
         connection.autocommit = True
         return connection

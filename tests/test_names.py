@@ -101,6 +101,11 @@ def test_any_name_is_exactly_that_database_or_refused(folder, postgres, name, by
         step = tool.psql(name, "SELECT current_database();")
         out = subprocess.run([f"{postgres.bin}/psql", "-At", *step.argv[1:]], input=step.sql, **run)
         assert out.stdout == name + "\n"
+        if len(name.encode()) < 60:
+            for renames, now in ((("name", "kept"), f"{name}.~7~"), (("kept", "name"), name)):
+                step = tool.rename(name, 7, False, renames)
+                subprocess.run([f"{postgres.bin}/psql", *step.argv[1:]], input=step.sql, **run)
+                assert set(postgres.databases()) - set(before) == {now}
     finally:
         subprocess.run([f"{postgres.bin}/dropdb", *tool.named("dropdb", name)[1:]], **run)
     assert postgres.databases() == before

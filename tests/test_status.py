@@ -92,10 +92,10 @@ def test_status_tells_of_sessions_and_of_what_stops_what(backscope):
     assert "sequences ?" in seen["Rows"]
 
 
-def stick(backscope, count):
+def stick(backscope, count, first=101):
     backscope.sql(
         "INSERT INTO sequences (id, shift, values_requested) SELECT 'A' || lpad(i::text, 6, '0'),"
-        f" 0, true FROM generate_series(101, {100 + count}) i"
+        f" 0, true FROM generate_series({first}, {first + count - 1}) i"
     )
 
 
@@ -158,8 +158,13 @@ def test_a_lock_stops_an_unflag_only_if_it_conflicts(backscope):
         session.autocommit = False
         session.cursor().execute("SELECT * FROM sequences")
         assert backscope.run("unflag").code == 0
+        stick(backscope, 1, 200)
+        session.cursor().execute("LOCK TABLE searches IN SHARE MODE")
         session.cursor().execute("LOCK TABLE sequences IN EXCLUSIVE MODE")
         assert "holds a lock on sequences" in backscope.refused("unflag").err
+        result = backscope.run("unflag", "--force")
+        assert [call.split()[0] for call in result.trace] == ["psql", "psql"]
+        assert "1 un-flagged" in result.out
 
 
 def test_a_large_table_costs_no_more(backscope):
