@@ -62,6 +62,7 @@ COMPATIBLE = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdat
 # libpq's variables that say how to speak to a server; all others say to which one (H27).
 HARMLESS = ("PGSSL", "PGGSS", "PGKRB", "PGCHANNELBINDING", "PGREQUIREAUTH", "PGLOCALEDIR")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+COLUMNS = {"id", "values", "values_requested"}  # of the table sequences, that are relied on
 STUCK = 'values_requested AND "values" IS NULL'  # what a failed download leaves (H30)
 
 
@@ -377,7 +378,7 @@ def ask_app() -> dict[str, Any]:
     database, target = app.extensions["migrate"].db, {}
 
     def opened(dialect: Any, record: Any, words: Any, parameters: dict[str, Any]) -> NoReturn:
-        names = {"database": "dbname", "username": "user"}
+        names = {"database": "dbname", "username": "user", "hostaddr": "host"}
         target.update({names.get(name, name): value for name, value in parameters.items()})
         raise ConnectionRefusedError("it was only asked where it goes")
 
@@ -446,10 +447,9 @@ class Session:
     lock: str = ""  # the mode of the lock it holds there
 
     def __str__(self) -> str:
-        what = f"holds a lock on {self.place}" if self.lock else f"is connected to {self.place}"
         state = f"{self.state} since {self.since}" if self.state else ""
-        words = [f"pid {self.pid}", self.application, f"role {self.role}", state, what]
-        return ", ".join(filter(None, words))
+        words = filter(None, [self.application, f"role {self.role}", state])
+        return f"pid {self.pid} {'locks' if self.lock else 'on'} {self.place}: {', '.join(words)}"
 
 
 @dataclass(frozen=True)
@@ -858,7 +858,7 @@ def inside_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
             what = f"The role {role} does not own {', '.join(others)}, which a clear drops."
             yield Finding(what, f"As a superuser, for each: {shown_psql(name, own)}")
     else:
-        lacking = sorted({"id", "values", "values_requested"} - set(facts.inside.columns))
+        lacking = sorted(COLUMNS - set(facts.inside.columns))
         if lacking:
             what = f"{name} has no sequences.{' or '.join(lacking)}: it is of another Backscope."
             yield Finding(what, "make db-status   tells its revision; make db-rebuild renews it")
@@ -895,8 +895,8 @@ def createdb_findings(facts: Facts) -> Iterator[Finding]:
     """Whether createdb can copy template1; see CREATE DATABASE in PostgreSQL's manual (H16)."""
     in_use = facts.on("template1")
     if in_use:
-        what = f"template1 is in use, so createdb could not copy it: {in_use[0]}."
-        yield Finding(what, ending(in_use))
+        what = "template1 is in use, so createdb could not copy it:"
+        yield Finding("\n    ".join([what, *map(str, in_use)]), ending(in_use))
     if not facts.template or not (facts.template.template or facts.template.owned):
         what = "template1 is missing or is no template, so createdb could not copy it."
         yield Finding(what, superuser("ALTER DATABASE template1 IS_TEMPLATE true"))
@@ -1323,7 +1323,7 @@ def stuck_in_words(facts: Facts) -> str:
     """The sequences whose download never finished, by name up to a handful (H30)."""
     from psycopg2 import Error
 
-    if not {"id", "values", "values_requested"} <= set(facts.inside.columns):
+    if COLUMNS - set(facts.inside.columns):
         return "no table sequences with id, values and values_requested"
     try:
         ids = affected(Wish("status"), facts.settings)
@@ -1358,7 +1358,8 @@ def show_status(facts: Facts) -> int:
         show("Rows", counts or "no tables")
     if facts.role:
         show("Revision", revision_in_words(facts))
-    show("Sessions", *map(str, [*facts.on(settings.database), *facts.holding()]))
+    sessions = {one.pid: str(one) for one in (*facts.on(settings.database), *facts.holding())}
+    show("Sessions", *sessions.values())
     if facts.inside:
         show("Stuck", stuck_in_words(facts))
     for number in sorted({*facts.folders, *facts.kept}):

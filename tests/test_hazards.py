@@ -211,7 +211,7 @@ def test_h11_sessions_in_the_way(backscope):
     with contextlib.closing(backscope.as_scope()) as session:
         pid = session.info.backend_pid
         error = backscope.refused("rebuild", "--confirm", backscope.name).err
-        assert re.search(rf"pid {pid}, role scope, idle since \d{{4}}-", error)
+        assert re.search(rf"pid {pid} on {backscope.name}: role scope, idle since \d{{4}}-", error)
         assert "make db-rebuild FORCE=1" in error
         assert backscope.refused("rebuild", "--keep").code == 2
         force = ["--confirm", backscope.name, "--force"]
@@ -278,8 +278,8 @@ def test_h12_a_lock_in_the_way(backscope):
         holder.autocommit = False
         holder.cursor().execute("SELECT * FROM sequences")
         error = backscope.refused("clear").err
-        assert f"pid {holder.info.backend_pid}, role scope, idle in transaction" in error
-        assert "holds a lock on sequences" in error
+        locks = f"pid {holder.info.backend_pid} locks sequences: role scope, idle in transaction"
+        assert locks in error
         assert "make db-clear FORCE=1" in error
         holder.cursor().execute("LOCK TABLE sequences")
         assert 'make db-clear SEQ="A000001" FORCE=1' in backscope.refused("clear", "A1").err
@@ -300,7 +300,7 @@ def test_h12_a_lock_that_comes_later_does_not_hang(backscope):
         assert backscope.finish(process).code == 1
         process = backscope.start("clear", "A1", SHELL_BEFORE="psql*", DO=":")
         error = backscope.finish(process).err
-        assert "holds a lock on sequences" in error  # seen before; now the backstop itself:
+        assert "locks sequences" in error  # seen before; now the backstop itself:
         real = backscope.run("clear", "--force", INSTEAD="psql*", DO="exit 0")
         assert real.code == 1, real
         assert "canceling statement due to lock timeout" in real.out

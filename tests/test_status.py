@@ -86,7 +86,7 @@ def test_status_tells_of_sessions_and_of_what_stops_what(backscope):
     assert result.code == 1, result
     seen = table(result)
     assert f"pid {pid}" in seen["Sessions"]
-    assert "holds a lock on sequences" in seen["A clear"]
+    assert "locks sequences" in seen["A clear"]
     assert "make db-clear FORCE=1" in seen["A clear"]
     assert "make db-rebuild FORCE=1" in seen["A rebuild"]
     assert "sequences ?" in seen["Rows"]
@@ -161,7 +161,7 @@ def test_a_lock_stops_an_unflag_only_if_it_conflicts(backscope):
         stick(backscope, 1, 200)
         session.cursor().execute("LOCK TABLE searches IN SHARE MODE")
         session.cursor().execute("LOCK TABLE sequences IN EXCLUSIVE MODE")
-        assert "holds a lock on sequences" in backscope.refused("unflag").err
+        assert "locks sequences" in backscope.refused("unflag").err
         result = backscope.run("unflag", "--force")
         assert [call.split()[0] for call in result.trace] == ["psql", "psql"]
         assert "1 un-flagged" in result.out
