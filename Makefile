@@ -17,7 +17,10 @@ HERE := $(shell m='$(subst ','\'',$(MAKEFILE_LIST))'; m=$${m$(hash) }; [ -e "$$m
 export RESET_HERE := $(HERE)
 
 # `make -n` runs these lines too (+), with --dry-run; so do -q and -t, which must not touch.
-letters := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+# MAKEFLAGS begins with n or, after a long option in 3.81, has -n; after -- come variables.
+space := $(subst ,, )
+words := $(subst |, ,$(firstword $(subst |--|, ,-$(subst $(space),|,$(MAKEFLAGS)))))
+letters := $(filter-out --%,$(filter -%,$(words)))
 given = $(if $(filter undefined,$(origin $1)),,$2)
 options = $(call given,BACKSCOPE_DIR,--backscope-dir="$$BACKSCOPE_DIR") \
   $(call given,CONFIRM,--confirm="$$CONFIRM") $(if $(filter-out 0,$(FORCE)),--force) \

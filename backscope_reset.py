@@ -1147,9 +1147,11 @@ def run(steps: Sequence[Step], wish: Wish, settings: Settings, deaf: bool = Fals
             say("      " + output[-1].rstrip("\n"))
 
     def hand_on(number: int, frame: object) -> None:
+        if deaf:
+            return
+        caught.append(number)
         typed = number == signal.SIGINT and steps[-1].asks and sys.stdin.isatty()
-        caught.extend([number] * (not deaf))
-        if running and not typed and not deaf:  # what is typed at a terminal is there already
+        if running and not typed:  # what is typed at a terminal is there already
             with contextlib.suppress(OSError):
                 running[0].signal(signal.SIGTERM if number == signal.SIGHUP else number)
 

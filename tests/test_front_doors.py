@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+MAKE = os.environ.get("MAKE", "make")  # to try another one
 ODD = [
     "a b",
     "$x",
@@ -33,7 +34,7 @@ def make(backscope, *words, folder=None, makefile=None, **environ):
     path = os.pathsep.join([str(backscope.venv / "bin"), backscope.environ["PATH"]])
     file = ["-f", str(makefile)] if makefile else []
     return subprocess.run(
-        ["make", "--no-print-directory", *file, *words], cwd=folder or backscope.folder,
+        [MAKE, "--no-print-directory", *file, *words], cwd=folder or backscope.folder,
         env={**backscope.environ, "PATH": path, **environ}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True,
     )  # fmt: skip
@@ -101,7 +102,10 @@ def test_make_clears_and_tells_its_status(linked):
     assert linked.sql("SELECT id FROM sequences") == [("A000003",)]
 
 
-@pytest.mark.parametrize("words", [["-n"], ["-q"], ["-t"], ["-kn"], ["-n", "CONFIRM=x"]])
+@pytest.mark.parametrize(
+    "words",
+    [["-n"], ["-q"], ["-t"], ["-kn"], ["-n", "CONFIRM=x"], ["-n", "-R", "--no-builtin-rules"]],
+)
 def test_no_flag_that_must_not_run_runs(linked, words):
     before = linked.snapshot()
     result = make(linked, *words, "db-rebuild")
@@ -111,7 +115,8 @@ def test_no_flag_that_must_not_run_runs(linked, words):
 
 
 def test_a_long_option_with_an_n_is_no_dry_run(linked):
-    assert make(linked, "--no-builtin-rules", "db-clear", "SEQ=A1").returncode == 0
+    assert make(linked, "--no-builtin-rules", "db-clear", "SEQ=A1 -n").returncode == 2
+    assert make(linked, "--no-builtin-rules", "db-clear", "SEQ=A1", "X=a -n").returncode == 0
     assert len(linked.sql("SELECT id FROM sequences")) == 2
 
 
