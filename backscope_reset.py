@@ -659,7 +659,9 @@ def trouble_connecting(settings: Settings, error: Exception) -> Finding:
     reason = reasons[-1] if reasons else str(error).strip().partition("\n")[0]
     host = f"-h {quoted(settings.host)} " if settings.host else ""
     mend = f"pg_isready {host}-p {settings.port}   tells whether it runs"
-    if re.search("password|role|authentication|pg_hba", reason):
+    if "connections for role" in reason:
+        mend = superuser(f"ALTER ROLE {identifier(settings.user)} CONNECTION LIMIT -1")
+    elif re.search("password|role|authentication|pg_hba", reason):
         mend = "Correct POSTGRES_USER and POSTGRES_PASSWORD: ${EDITOR:-vi} .env"
     return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)
 
@@ -669,15 +671,22 @@ def lock_key(settings: Settings) -> tuple[int, int]:
     return 0x4253, zlib.crc32(settings.database.encode()) & 0x7FFFFFFF
 
 
-def take_locks(settings: Settings, facts: Facts, stack: contextlib.ExitStack) -> bool:
-    """Take the lock of the database and that of the checkout; False if another has one (H24).
+def take_locks(settings: Settings, stack: contextlib.ExitStack) -> bool:
+    """Take the lock of the database and that of the checkout; False if one cannot be had (H24).
 
     PostgreSQL's is taken in the maintenance database, which a rebuild leaves alone, or
     where that one is closed in the target; the folder's is for two databases of one
     checkout. Every command inherits the descriptors: if the tool itself is killed, the
     locks last as long as what it left running (H23).
     """
-    connection = connect(settings, "postgres" if facts.maintained else settings.database)
+    from psycopg2 import Error
+
+    connection = None
+    for database in ("postgres", settings.database):
+        with contextlib.suppress(Error):
+            connection = connection or connect(settings, database)
+    if not connection:
+        return False
     stack.callback(connection.close)
     folder = os.open(settings.checkout, os.O_RDONLY)
     stack.callback(os.close, folder)
@@ -797,7 +806,7 @@ def in_the_way(wish: Wish, facts: Facts) -> Iterator[Finding]:
     if facts.production and not wish.production:
         what = f"APP_ENVIRONMENT={settings.environment}: this is a production database."
         yield Finding(what, f"Stop the service, then: {wish.command} PRODUCTION=1")
-    if facts.busy:
+    if facts.busy and facts.role:
         what = f"Another reset of {settings.database}, or in this checkout, is still running."
         yield Finding(what, f"Wait for it, then: {wish.command}")
     if not facts.role:  # nothing more can be seen
@@ -1437,17 +1446,16 @@ def reset(wish: Wish, folder: str, environ: dict[str, str]) -> int:
             raise Refused(*findings)
         os.environ.clear()  # libpq in this process reads it, and all commands inherit it
         os.environ.update(child_environment(settings, environ))
+        locked = acting and take_locks(settings, stack)  # before looking, or it could be outdated
         facts = look(settings, {}, exact=EXACT_ROWS if status else 0)
         importlib.import_module("sh")  # now, while Backscope answers
         config = answer_of(probes[0])
         if not (load_app or ("url" in config and proved(settings, config))):
             config = answer_of(stack.enter_context(probing(checkout, True, environ)))
-        facts = replace(facts, config=config)
+        facts = replace(facts, config=config, busy=not locked if acting else facts.busy)
         show_target(wish, facts)
         if status:
             return show_status(facts)
-        if acting and facts.role:
-            facts = replace(facts, busy=not take_locks(settings, facts, stack))
         findings, sentence = list(in_the_way(wish, facts)), question(wish, facts)
         if acting and sentence and not findings and wish.confirm is None:
             ask(sentence, settings.answer)

@@ -21,7 +21,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "pw-sEcret.17"
 COUNTER = itertools.count(1)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & would make all deaf to it
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:  # & and nohup would make all children deaf
+        signal.signal(number, lambda *_: None)
 PROGRAMS = ("dropdb", "createdb", "psql", "mv", "rm")
 
 # Every command that the tool runs is one of these: it records how it was called, does

@@ -23,8 +23,8 @@ PINS = [
 ]  # fmt: skip
 # Python, PostgreSQL, and whether the versions are Backscope's pins.
 ROWS = [
-    ("3.9", "16", True), ("3.10", "15", True), ("3.11", "15", True), ("3.11", "18", False),
-    ("3.12", "16", True), ("3.12", "18", False), ("3.13", "15", False), ("3.13", "16", False),
+    ("3.9", "16", True), ("3.10", "15", True), ("3.11", "18", True),
+    ("3.11", "16", False), ("3.12", "15", False), ("3.13", "18", False),
 ]  # fmt: skip
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 
@@ -75,7 +75,7 @@ def test(python_version: str, server_version: str, pinned: bool) -> Tuple[str, f
     if not programs:
         return f"NOT RUN: no PostgreSQL {server_version} here", 0.0
     began = time.monotonic()
-    command = [str(venv / "bin/pytest"), "-q", "-n", "2", "-p", "no:cacheprovider"]
+    command = [str(venv / "bin/pytest"), "-q", "-n", "3", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, *os.environ.get("MATRIX_TESTS", "tests").split()], cwd=ROOT,
         env={**os.environ, "PG_BIN": str(programs)}, capture_output=True, text=True, check=False,

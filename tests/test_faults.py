@@ -66,14 +66,23 @@ def test_a_connection_limit_that_is_reached(backscope, postgres):
     postgres.sql("ALTER ROLE scope CONNECTION LIMIT 1")
     try:
         for action in (["clear"], ["rebuild", "--keep"]):
-            result = backscope.run(*action)
-            assert result.code == 1, result
-            assert "too many connections for role" in result.all
-        with contextlib.closing(backscope.as_scope()):
-            assert "too many connections for role" in backscope.refused("clear").err
-        assert len(backscope.sql("SELECT * FROM sequences")) == 3
+            error = backscope.refused(*action).err
+            assert "too many connections for role" in error
+            assert 'ALTER ROLE "scope" CONNECTION LIMIT -1' in error
+        admin = {name: postgres.variables[name] for name in ("PGUSER", "PGPASSWORD", "PGDATABASE")}
+        words = " ".join(f"{name}='{value}'" for name, value in admin.items())
+        postgres.sql("ALTER ROLE scope CONNECTION LIMIT 2")
+        result = backscope.run(  # it is reached in the middle
+            "rebuild", "--keep", SHELL_BEFORE="createdb*",
+            DO=f"{words} psql -qXc 'ALTER ROLE scope CONNECTION LIMIT 1'",
+        )  # fmt: skip
+        assert result.code == 1, result
+        assert "too many connections for role" in result.out
+        assert "make db-undo mends it" in result.err
     finally:
         postgres.sql("ALTER ROLE scope CONNECTION LIMIT -1")
+    assert backscope.run("undo").code == 0
+    assert len(backscope.sql("SELECT * FROM sequences")) == 3
     assert backscope.run("clear").code == 0
 
 

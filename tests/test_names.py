@@ -63,7 +63,7 @@ def folder(tmp_path_factory):
 
 def read(folder, postgres, environ, dotenv=""):
     base = f"POSTGRES_HOST={postgres.host}\nPOSTGRES_PORT={postgres.port}\nPOSTGRES_USER=scope\n"
-    (folder / ".env").write_text(base + dotenv, encoding="utf-8", newline="")
+    (folder / ".env").write_bytes((base + dotenv).encode())
     return tool.read_settings(folder, environ)
 
 
