@@ -33,6 +33,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Iterator, Mapping, NoReturn, Sequence
 
+LOOKING = "backscope-reset looks"  # application_name of our own connections, which soon end
 LOCK_TIMEOUT = "5s"  # how long a command waits for a lock before it gives up (H12)
 CONNECT_TIMEOUT = 10  # seconds until a server that does not answer is given up
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
@@ -524,7 +525,8 @@ SESSION = """
            (pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))
            AND (NOT r.rolsuper OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
            AS can_end, {place}
-    FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid """
+    FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+    AND application_name IS DISTINCT FROM '{looking}' """
 CONNECTED = """
     WHERE datname = ANY(%s::text[]) AND pid <> pg_backend_pid() ORDER BY backend_start, pid"""
 LOCKED = """
@@ -555,7 +557,7 @@ def connect(settings: Settings, database: str) -> Any:
         dbname=database, host=settings.host or None, port=settings.port, user=settings.user,
         password=settings.password or None, connect_timeout=CONNECT_TIMEOUT, client_encoding="UTF8",
         options="-c lock_timeout=1s -c statement_timeout=2s -c default_transaction_read_only=on",
-        application_name="backscope-reset", cursor_factory=NamedTupleCursor,
+        application_name=LOOKING, cursor_factory=NamedTupleCursor,
     )  # fmt: skip
     connection.autocommit = True
     return connection
@@ -616,7 +618,7 @@ def look_at_server(connection: Any, settings: Settings) -> dict[str, Any]:
     found = {one: re.fullmatch(re.escape(name) + r"\.~([1-9][0-9]*)~", one) for one in databases}
     kept = {int(number[1]): databases[one].size for one, number in found.items() if number}
     others = [name, "template1", *(kept_name(name, number) for number in kept)]
-    connected = SESSION.format(since="backend_start", place="datname") + CONNECTED
+    connected = SESSION.format(looking=LOOKING, since="backend_start", place="datname") + CONNECTED
     return {
         "role": role,
         "busy": role.busy,
@@ -644,7 +646,7 @@ def look_inside(connection: Any, exact: int) -> dict[str, Any]:
     revisions = []
     if tables.get("alembic_version", (0, None))[1]:
         revisions = [row[0] for row in rows(connection, "SELECT version_num FROM alembic_version")]
-    locked = SESSION.format(since="xact_start", place="relname, mode") + LOCKED
+    locked = SESSION.format(looking=LOOKING, since="xact_start", place="relname, mode") + LOCKED
     return {
         "inside": rows(connection, INSIDE)[0],
         "tables": tables,

@@ -222,8 +222,11 @@ class Backscope:
 
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """Start the tool in the checkout."""
+        environ = {**self.environ, **environ}
+        if any(name.startswith("KILL_") for name in environ):  # it would leave half a file
+            environ = {name: environ[name] for name in environ if "COVERAGE" not in name}
         return subprocess.Popen(
-            self.argv(*arguments), cwd=self.folder, env={**self.environ, **environ},
+            self.argv(*arguments), cwd=self.folder, env=environ,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             encoding="utf-8", errors="surrogateescape",
         )  # fmt: skip

@@ -180,5 +180,7 @@ def test_nothing_runs_on_after_an_interruption(backscope):
     process.send_signal(signal.SIGINT)
     assert backscope.finish(process).code == 130
     assert not os.path.exists(f"/proc/{child}")
-    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'backscope-reset'"
+    sessions = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'backscope-reset%'"
+    )
     assert backscope.postgres.sql(sessions) == [(0,)]
