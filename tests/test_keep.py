@@ -138,6 +138,20 @@ def test_an_undo_that_fails_is_taken_back(kept, step):
         assert kept.snapshot() == before
 
 
+@pytest.mark.parametrize("action", [["undo"], ["rebuild", "--keep"]])
+def test_doors_that_were_shut_are_opened_when_it_fails(kept, action):
+    once = kept.folder.parent / "once"
+    once.touch()
+    before = kept.mine()
+    shut = f'psql -qXd postgres -c "ALTER DATABASE {kept.name} ALLOW_CONNECTIONS false"; exit 3'
+    do = f'PATH=$REAL_PATH; if rm "$ONCE" 2>/dev/null; then {shut}; fi; exec psql "$@"'
+    result = kept.run(*action, "--force", INSTEAD="psql*", DO=do, ONCE=str(once))
+    assert result.code == 1, result
+    assert "Everything is as it was before" in result.err
+    assert kept.mine() == before
+    assert kept.sql("SELECT 1") == [(1,)]
+
+
 def test_an_undo_that_fails_after_the_swap_goes_on(kept):
     oids = kept.mine()
     result = kept.run("undo", FAIL="*~ migrations.~1~")
