@@ -926,7 +926,7 @@ def folder_findings(wish: Wish, facts: Facts) -> Iterator[Finding]:
     if not os.access(checkout, os.W_OK):
         what = f"{tilde(checkout)} is not writable, so migrations could not be renamed."
         yield Finding(what, f"chmod u+w {quoted(tilde(checkout))}")
-    if facts.mark and wish.action == "rebuild":
+    if facts.mark and (wish.action == "rebuild" or wish.number not in (0, facts.mark[0])):
         yield Finding("An undo was interrupted half-way.", "make db-undo   finishes it")
 
 

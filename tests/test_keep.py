@@ -184,6 +184,12 @@ def test_undo_of_a_chosen_number(kept):
     assert kept.mine()[name] == oid
 
 
+def test_an_undo_that_was_begun_comes_before_another(kept):
+    (kept.folder / "migrations.~3~").mkdir()
+    (kept.folder / f"migrations.~1~of{kept.mine()[kept.name]}~").mkdir()
+    assert "An undo was interrupted half-way" in kept.refused("undo", "3").err
+
+
 def test_undo_takes_the_newest(kept):
     name = kept.name
     kept.postgres.sql(f'CREATE DATABASE "{name}.~3~" TEMPLATE model OWNER scope')
