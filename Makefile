@@ -1,71 +1,87 @@
 # Backscope Reset: the front door. `make` alone prints the help.
-# Works from a Backscope checkout by symlink or `make -f`, and from its own folder
-# with BACKSCOPE_DIR=. GNU Make 3.81 and up.
+# Works from a Backscope checkout by symlink or `make -f`, from its own folder with
+# BACKSCOPE_DIR=, and included by another makefile. GNU Make 3.81 and up.
 
 PYTHON ?= python3
-VARIABLES := BACKSCOPE_DIR CONFIRM FORCE KEEP PRODUCTION SEQ N VERBOSE PYTHON NO_COLOR PG_BIN \
-  POSTGRES_DB POSTGRES_HOST POSTGRES_PORT POSTGRES_USER POSTGRES_PASSWORD \
-  POSTGRES_DISPOSABLE_DB APP_ENVIRONMENT
-# A value goes into the environment as it was typed: $x stays $x.
-$(foreach v,$(VARIABLES),$(if $(findstring command,$(origin $v)),$(eval override $v := $$(value $v))))
-
-# The tool's own folder, also behind a symlink, also with a space in it.
-hash := \#
-HERE := $(shell m='$(subst ','\'',$(MAKEFILE_LIST))'; m=$${m$(hash) }; [ -e "$$m" ] || m=$${m$(hash)$(hash)* }; \
+reset-goal := $(.DEFAULT_GOAL)
+reset-quote = '$(subst ','\'',$1)'
+# The tool's own folder, through links and spaces; empty where this file is only a copy.
+reset-names := $(call reset-quote,$(filter-out $(MAKEFILES),$(MAKEFILE_LIST)))
+reset-alone := $(shell [ ! -e $(reset-names) ] || echo alone)
+export RESET_HERE := $(shell unset CDPATH; m=$(reset-names); \
+  while [ ! -e "$$m" ]; do m=$$(expr "x$$m" : 'x[^ ]* \(.*\)') || break; done; \
   while [ -h "$$m" ]; do l=$$(readlink "$$m"); \
-  case $$l in (/*) m=$$l;; (*) m=$$(dirname "$$m")/$$l;; esac; done; cd -P "$$(dirname "$$m")" && pwd)
-export RESET_HERE := $(HERE)
+  case $$l in (/*) m=$$l;; (*) m=$$(dirname "$$m")/$$l;; esac; done; \
+  cd -P "$$(dirname "$$m")" && [ -e backscope_reset.py ] && pwd)
+reset-own := $(if $(subst x$(CURDIR),,x$(RESET_HERE)),,own)
 
-# `make -n` runs these lines too (+), with --dry-run; so do -q and -t, which must not touch.
-# MAKEFLAGS begins with n or, after a long option in 3.81, has -n; after -- come variables.
-space := $(subst ,, )
-words := $(subst |, ,$(firstword $(subst |--|, ,-$(subst $(space),|,$(MAKEFLAGS)))))
-letters := $(filter-out --%,$(filter -%,$(words)))
-given = $(if $(filter undefined,$(origin $1)),,$2)
-options = $(call given,BACKSCOPE_DIR,--backscope-dir="$$BACKSCOPE_DIR") \
-  $(call given,CONFIRM,--confirm="$$CONFIRM") $(if $(filter-out 0,$(FORCE)),--force) \
-  $(if $(filter-out 0,$(PRODUCTION)),--production) $(if $(filter-out 0,$(VERBOSE)),--verbose) \
-  $(if $(findstring n,$(letters))$(findstring q,$(letters))$(findstring t,$(letters)),--dry-run)
-RESET = +@"$$RESET_HERE/bin/backscope-reset" $(strip $1 $(options) $2)
-own = @cd "$$RESET_HERE" && $1
-export PYTHON $(foreach v,$(VARIABLES),$(call given,$v,$v))
+# Python judges what was given; make only sees to it that $x arrives as $x.
+export RESET_VARIABLES := $(sort $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
+reset-switches := SEQ N KEEP CARRY FORCE CONFIRM PRODUCTION
+reset-given := $(filter $(reset-switches) BACKSCOPE_DIR VERBOSE PYTHON NO_COLOR PG_BIN \
+  POSTGRES_% APP_ENVIRONMENT,$(RESET_VARIABLES))
+$(foreach v,$(reset-given),$(eval override $v := $$(value $v)))
+export PYTHON $(reset-given)
 
-help:  ## this help
-	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' "$$RESET_HERE/Makefile" | expand -t 20
-	@sed -n 's/^#= \{0,1\}//p' "$$RESET_HERE/Makefile"
+# An odd goal stops all before anything runs. The goals of a makefile that includes this one
+# are not known yet: there, only what was meant as a value is odd.
+reset-targets := $(addprefix db-,status clear unflag rebuild undo disposable)
+reset-tools := demo test test-all lint bench test-matrix clean
+reset-known := help $(reset-targets) $(if $(reset-own),$(reset-tools))
+reset-value := $(filter $(reset-switches) $(foreach d,0 1 2 3 4 5 6 7 8 9,A$d%),$(MAKECMDGOALS))
+reset-odd := $(firstword $(if $(reset-alone),$(filter-out $(reset-known) .venv/%,$(MAKECMDGOALS)),\
+  $(if $(filter $(reset-targets),$(MAKECMDGOALS)),$(reset-value))))
+reset-near = $(shell $(call reset-quote,$(PYTHON)) -c 'import difflib, sys; \
+  near = difflib.get_close_matches(sys.argv[1], sys.argv[2:], 1); \
+  print(*("did you mean %s? " % word for word in near))' \
+  $(foreach w,$1 $(reset-known) $(addsuffix =,$(reset-switches)) \
+  $(patsubst A%,SEQ=A%,$(filter A%,$1)),$(call reset-quote,$w)) 2>/dev/null)
+$(if $(RESET_HERE),,$(if $(reset-alone)$(filter $(reset-targets),$(MAKECMDGOALS)),$(error \
+  This Makefile is a copy without backscope_reset.py beside it; \
+  make it a link: ln -sf ../backscope-reset/Makefile .)))
+$(if $(reset-odd),$(error $(if $(filter $(reset-tools),$(reset-odd)),$(reset-odd) belongs \
+  to the tool's own folder: make -C $(call reset-quote,$(RESET_HERE)) $(reset-odd)$(if \
+  $(filter test%,$(reset-odd)), (Backscope's own tests: flask test)),There is no target \
+  $(reset-odd); $(if $(filter %reset,$(reset-odd)),did you mean db-clear or db-rebuild? ,$(call \
+  reset-near,$(reset-odd)))make help lists them all)))
+
+# `make -n` shows the dry run by $(shell): nothing but its output is printed. No line has a
+# plus: whatever is believed of the flags, make -n, -q and -t cannot run the real one.
+reset-dry = $(findstring n,$(filter-out --% -I% -O%,$(filter -%,$(MFLAGS))))
+reset-door = "$$RESET_HERE/bin/backscope-reset" --make $(@:db-%=%)
+reset-values = $(foreach v,RESET_HERE RESET_VARIABLES PYTHON $(reset-given),\
+  $v=$(call reset-quote,$($v)))
+reset-said = $(shell { export $(reset-values); $(reset-door) --dry-run || echo :failed:; } | \
+  sed 's/^/|/; s/ /:_:/g')
+reset-show = $(foreach line,$(reset-said),$(if $(filter |:failed:,$(line)),$(error $@ would not \
+  run),$(info $(subst :_:, ,$(patsubst |%,%,$(line))))))
 db-status:  ## show the target and what would be refused
-	$(call RESET,status)
-db-clear:  ## clear the stored data; SEQ="A000045 A000040": only those
-	$(call RESET,clear,$(call given,SEQ,-- "$$SEQ"))
+db-clear:  ## clear the stored data; SEQ="A45 A40": only those
 db-unflag:  ## un-flag downloads that never finished
-	$(call RESET,unflag,$(call given,SEQ,-- "$$SEQ"))
 db-rebuild:  ## wipe and rebuild; KEEP=1 sets the old database aside
-	$(call RESET,rebuild,$(if $(filter-out 0,$(KEEP)),--keep))
 db-undo:  ## swap the kept database and migrations back in
-	$(call RESET,undo,$(call given,N,-- "$$N"))
-demo: .venv  ## the tour, on a throw-away server and a stand-in
-	$(call own,bin/demo)
-test: .venv  ## run the tests, against a throw-away server
-	$(call own,.venv/bin/pytest -q -n 3 --cov --cov-report=term-missing:skip-covered tests)
-lint: .venv  ## ruff, mypy and shellcheck
-	$(call own,.venv/bin/ruff check . && .venv/bin/ruff format --check .)
-	$(call own,.venv/bin/mypy && .venv/bin/shellcheck bin/demo bin/backscope-reset .ci/run)
-bench: .venv  ## time it against the commands typed by hand
-	$(call own,bin/with-postgres .venv/bin/python tests/bench.py)
-test-matrix: .venv  ## the tests on other Pythons and servers
-	$(call own,.venv/bin/python tests/matrix.py)
-.venv:
-	$(call own,if ! [ .venv/made -nt requirements.txt -a .venv/made -nt tests/requirements.txt ]; then \
-	  "$$PYTHON" -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check \
-	  -r requirements.txt -r tests/requirements.txt && touch .venv/made; fi)
-clean:  ## remove what these targets have made here
-	$(call own,rm -rf .venv .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis)
+db-disposable:  ## make the database of `flask test` anew, empty
+$(reset-targets):
+	$(if $(reset-dry),$(strip $(reset-show)),@$(reset-door))
+
+ifneq ($(reset-own),)
+include tests/maintenance.mk
+endif
+ifneq ($(reset-alone),)
+# Without this, make -n would add that there was nothing to be done.
+.SILENT:
+help:
+	cd "$$RESET_HERE"; { sed -n 's/^\($(if $(reset-own),,db-)[a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' \
+	  Makefile $(if $(reset-own),tests/maintenance.mk); sed -n 's/^#= \{0,1\}//p' Makefile; } | expand -t 22
+endif
+.DEFAULT_GOAL := $(if $(reset-alone),help,$(reset-goal))
+.PHONY: help $(reset-targets) $(reset-tools)
 #=
 #= Variables:
-#=   BACKSCOPE_DIR=DIR  the checkout             CONFIRM=NAME  answers in advance
-#=   SEQ="A…"           only these sequences     N=3           which kept pair
-#=   FORCE=1            end sessions in the way  KEEP=1        keep the database
-#=   PRODUCTION=1       allowed in production    VERBOSE=1     show all output
-#=   PYTHON=…           the interpreter          make -n       print, run nothing
+#=   BACKSCOPE_DIR=DIR the checkout             CONFIRM=NAME  answers in advance
+#=   SEQ="A… A…"       only these sequences     N=3           which kept pair
+#=   KEEP=1            keep the old database    CARRY=1       its rows come along
+#=   FORCE=1           end sessions in the way  PRODUCTION=1  allowed in production
+#=   VERBOSE=1         show all output          PYTHON=…      the interpreter
+#=   make -n           print, run nothing       NO_COLOR=1    no colours
 #=   POSTGRES_DB=… and Backscope's other variables win over .env
-.PHONY: help db-status db-clear db-unflag db-rebuild db-undo demo test lint bench test-matrix .venv clean

@@ -34,6 +34,13 @@ FILLER = (
     "CREATE TABLE filler AS SELECT i, (SELECT string_agg(md5((random() * i * j)::text), '')"
     " FROM generate_series(1, 75) j) FROM generate_series(1, {rows}) i"
 )
+# The same in the table of sequences, which a rebuild can carry over.
+SEQUENCES = (
+    "INSERT INTO sequences (id, shift, values_requested, name) SELECT 'A' || i, 0, true,"
+    " (SELECT string_agg(md5((random() * i * j)::text), '') FROM generate_series(1, 75) j)"
+    " FROM generate_series(1, {rows}) i"
+)
+DUMP = "pg_dump -a -t sequences old | psql -qX scope"
 
 
 class Bench:
@@ -84,9 +91,25 @@ class Bench:
         """Run make on the copy; the result is its time in seconds."""
         return self.run("make", "-f", str(ROOT / "Makefile"), *words)
 
+    def carry(self) -> float:
+        """Seconds of a rebuild that carries all rows over; what it keeps is removed."""
+        self.run("sh", "-c", "rm -rf migrations.~*")
+        took = self.make("db-rebuild", "CARRY=1")
+        self.run("dropdb", "scope.~1~")
+        return took
+
+    def dump(self) -> float:
+        """Seconds of the same by hand, by pg_dump."""
+        self.run("psql", "-qXc", "ALTER DATABASE scope RENAME TO old", "postgres")
+        self.run("createdb", "scope")  # for the dropdb that the six commands begin with
+        took = self.run("sh", "-c", f"{BY_HAND}{DUMP}")
+        self.run("dropdb", "old")
+        return took
+
     def typed(self) -> float:
         """Seconds between the confirmation of a rebuild and its end, the app loaded meanwhile."""
-        words = ["-f", str(ROOT / "Makefile"), "db-rebuild"]
+        self.sql("INSERT INTO sequences (id, shift, values_requested) VALUES ('A1', 0, true)")
+        words = ["-f", str(ROOT / "Makefile"), "db-rebuild"]  # with a row, or it would not ask
         terminal = pexpect.spawn("make", words, cwd=str(self.folder), env=self.environ, timeout=120)
         terminal.expect("Type its name to go on: ")
         time.sleep(2)  # as a person does; it is no part of what is timed
@@ -99,11 +122,13 @@ class Bench:
         return time.perf_counter() - began
 
 
-def compare(title: str, tool: Callable[[], float], hand: Callable[[], float]) -> None:
+def compare(
+    title: str, tool: Callable[[], float], hand: Callable[[], float], rounds: int = ROUNDS
+) -> None:
     """Print the medians of two ways that alternate, and their ratio."""
     ours: List[float] = []
     theirs: List[float] = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         theirs.append(hand())
         ours.append(tool())
     one, two = statistics.median(ours), statistics.median(theirs)
@@ -116,6 +141,11 @@ def main() -> None:
         bench = Bench(Path(temporary))
         print(f"{f'medians of {ROUNDS} runs':<58}{'this':>9} {'other':>9}   ratio")
         bench.make("db-rebuild")
+        compare(
+            "backscope_reset.py --help : python3 -c pass",
+            lambda: bench.run("python3", str(ROOT / "backscope_reset.py"), "--help"),
+            lambda: bench.run("python3", "-c", "pass"),
+        )  # fmt: skip
         compare(
             "make db-clear : flask clear-database",
             lambda: bench.make("db-clear"), lambda: bench.run("flask", "clear-database"),
@@ -138,6 +168,12 @@ def main() -> None:
         )  # fmt: skip
         bench.run("dropdb", "million")
 
+        bench.sql(SEQUENCES.format(rows=400 * 1024))
+        compare(
+            "make db-rebuild CARRY=1 : six commands, pg_dump | psql, 1 GB",
+            bench.carry, bench.dump, rounds=3,
+        )  # fmt: skip
+        bench.make("db-clear")
         bench.make("db-rebuild", "KEEP=1")
         for size in (1, 1024):
             bench.sql("SET client_min_messages = error; DROP TABLE IF EXISTS filler")

@@ -1,59 +1,73 @@
 """Whatever a database is called, it is that one, or it is refused (H8, H26)."""
 
 import os
+import runpy
 import string
 import subprocess
+from unittest import mock
 
 import pytest
-from conftest import PASSWORD, ROOT
+from checkout import PASSWORD, ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
-import backscope_reset as tool
+from resetting import Refused
+from resetting.commands import createdb, dropdb, identifier, numbered, psql, rename
+from resetting.misfits import settings_unfit
+from resetting.settings import read_settings
 
-LISTED = [
-    *("My DB", 'a"b', "q'uote", "-dash", "a=b", "postgresql://x", "ünï", "x%41y", "a/b"),
-    *("a\\b", "--help", "$HOME;`id`", " lead", "a:b@c"),
-]
+ELSEWHERE = runpy.run_path(str(ROOT / "resetting/inside/backscope_probe.py"))["elsewhere"]
+LISTED = ("My DB", 'a"b', "q'uote", "-dash", "a=b", "postgresql://x", "ünï", "$HOME;`id`\\")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 URLISH = st.text(string.ascii_letters + "?@/#%:=&+ '\"\\-", max_size=12)
 
 
-@pytest.mark.parametrize("name", LISTED)
-def test_each_name_by_hand_works(fresh, name):
-    """The whole rebuild and clear; test_any_name does the same for what nobody thought of."""
+@pytest.fixture
+def unnamed(fresh):
+    """Give a checkout whose database is named by the environment, and remove what is made."""
     fresh.write_env(POSTGRES_DB=None)
     before = set(fresh.postgres.databases())
-    stub = {"INSTEAD": "flask*", "DO": "exit 5", "POSTGRES_DB": name}
-    quoted = name.replace('"', '""')
-    fresh.postgres.sql(f'CREATE DATABASE "{quoted}" OWNER scope')
-    oid = fresh.postgres.databases()[name]
-    try:
-        result = fresh.run("rebuild", f"--confirm={name}", **stub)
-        if make_url(f"postgresql+psycopg2://h/{name}").database != name:
-            assert "%" in name  # SQLAlchemy 2.1 unquotes it, 2.0 does not
-            assert "Flask would open" in result.err
-            for action in (["clear"], ["clear", "A1"]):
-                assert "Flask would open" in fresh.refused(*action, POSTGRES_DB=name).err
-            assert fresh.postgres.databases()[name] == oid
-            return
-        assert result.code == 1, result
-        assert [call.split()[0] for call in result.trace] == ["dropdb", "createdb", "flask"]
-        assert set(fresh.postgres.databases()) - before == {name}
-        assert fresh.postgres.databases()[name] != oid
-        fresh.postgres.sql(
-            "CREATE TABLE sequences (id text, values text, values_requested bool)", name
-        )
-        fresh.postgres.sql("INSERT INTO sequences VALUES ('A000001'), ('A000002')", name)
-        fresh.postgres.sql("ALTER TABLE sequences OWNER TO scope", name)
-        result = fresh.run("clear", "A1", f"--confirm={name}", POSTGRES_DB=name)
+    yield fresh
+    for made in set(fresh.postgres.databases()) - before:
+        fresh.postgres.sql(f"DROP DATABASE {identifier(made)}")
+
+
+def test_h26_each_name_by_hand_works(unnamed):
+    postgres, before = unnamed.postgres, set(unnamed.postgres.databases())
+    table = "CREATE TABLE sequences (id text, values text, values_requested bool)"
+    for name in LISTED:
+        postgres.sql(f"CREATE DATABASE {identifier(name)} OWNER scope")
+        oid = postgres.databases()[name]
+        result = unnamed.run("disposable", POSTGRES_DB="main", POSTGRES_DISPOSABLE_DB=name)
         assert result.code == 0, result
-        assert fresh.postgres.sql("SELECT id FROM sequences", name) == [("A000002",)]
-    finally:
-        for made in set(fresh.postgres.databases()) - before:
-            quoted = made.replace('"', '""')
-            fresh.postgres.sql(f'DROP DATABASE "{quoted}"')
+        assert [call.split()[0] for call in result.trace] == ["dropdb", "createdb"]
+        assert set(postgres.databases()) - before == {name}
+        assert postgres.databases()[name] != oid
+        postgres.sql(table, name)
+        postgres.sql("INSERT INTO sequences VALUES ('A000001'), ('A000002')", name)
+        postgres.sql("ALTER TABLE sequences OWNER TO scope", name)
+        result = unnamed.run("clear", "A1", f"--confirm={name}", POSTGRES_DB=name)
+        assert result.code == 0, result
+        assert postgres.sql("SELECT id FROM sequences", name) == [("A000002",)]
+        postgres.sql(f"DROP DATABASE {identifier(name)}")
+
+
+def test_h26_a_whole_rebuild_and_undo_of_an_awkward_name(unnamed):
+    name = "My \"q'uote"
+    for action in (["rebuild"], ["rebuild", "--keep"], ["undo"], ["clear", f"--confirm={name}"]):
+        result = unnamed.run(*action, POSTGRES_DB=name)
+        assert result.code == 0, result
+    assert {name, f"{name}.~1~"} <= set(unnamed.postgres.databases())
+
+
+def test_h8_a_name_that_leads_elsewhere_is_refused(unnamed):
+    unnamed.postgres.sql('CREATE DATABASE "a?b" OWNER scope')
+    unnamed.postgres.sql('CREATE DATABASE "x%41y" OWNER scope')
+    assert "POSTGRES_DB holds a ?" in unnamed.refused("clear", POSTGRES_DB="a?b").err
+    if make_url("postgresql://h/x%41y").database != "x%41y":  # SQLAlchemy 2.1 unquotes it
+        for action in (["clear"], ["clear", "A1"], ["rebuild"]):
+            assert "Flask would open xAy" in unnamed.refused(*action, POSTGRES_DB="x%41y").err
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +78,23 @@ def folder(tmp_path_factory):
 def read(folder, postgres, environ, dotenv=""):
     base = f"POSTGRES_HOST={postgres.host}\nPOSTGRES_PORT={postgres.port}\nPOSTGRES_USER=scope\n"
     (folder / ".env").write_bytes((base + dotenv).encode())
-    return tool.read_settings(folder, environ)
+    seen = read_settings(folder, environ)
+    found = list(settings_unfit(seen))
+    if found:
+        raise Refused(*found)
+    return seen
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def url_of(seen):
+    """Give Backscope's URL, and whether the probe finds that it leads where it should."""
+    names = ("USER", "PASSWORD", "HOST", "PORT", "DB")
+    user, password, host, port, name = (seen.values[f"POSTGRES_{word}"] for word in names)
+    url = f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{name}"
+    with mock.patch.dict(os.environ, seen.values):
+        return url, ELSEWHERE(url) is None
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(name=st.one_of(TEXT, URLISH), by_dotenv=st.booleans())
 def test_any_name_is_exactly_that_database_or_refused(folder, postgres, name, by_dotenv):
     dotenv, environ = "", {"POSTGRES_PASSWORD": PASSWORD}
@@ -78,51 +105,53 @@ def test_any_name_is_exactly_that_database_or_refused(folder, postgres, name, by
         environ["POSTGRES_DB"] = name
     try:
         seen = read(folder, postgres, environ, dotenv)
-    except tool.Refused:
+    except Refused:
         return
     if by_dotenv and seen.database != name:
         assert "${" in name or "\r" in name  # python-dotenv's interpolation, as Backscope has it
         name = seen.database
     assert seen.database == name
-    url = make_url(seen.url)  # what SQLAlchemy makes of Backscope's URL
-    target = {"dbname": url.database, "host": url.host, "port": str(url.port), "user": url.username}
-    if not tool.proved(seen, {"target": target}):
-        assert "%" in name  # and so it is refused
-        return
+    url, ours = url_of(seen)
     before = postgres.databases()
-    if name in before:
+    if not ours or name in before:
         return
-    child = {**tool.child_environment(seen, os.environ), "PATH": os.environ["PATH"]}
-    run = {"env": child, "check": True, "capture_output": True, "text": True}
-    subprocess.run([f"{postgres.bin}/{tool.named('createdb', name)[0]}",
-                    *tool.named("createdb", name)[1:]], **run)  # fmt: skip
+    url = make_url(url)
+    assert (url.database, url.host, str(url.port)) == (name, postgres.host, postgres.port)
+    child = {**seen.for_children(), "PATH": os.environ["PATH"]}
+
+    def run(step):
+        words = [f"{postgres.bin}/{step.argv[0]}", *step.argv[1:]]
+        return subprocess.run(words, env=child, check=True, capture_output=True, text=True).stdout
+
+    run(createdb(name))
     try:
         assert set(postgres.databases()) - set(before) == {name}
-        step = tool.psql(name, "SELECT current_database();")
-        out = subprocess.run([f"{postgres.bin}/psql", "-At", *step.argv[1:]], input=step.sql, **run)
-        assert out.stdout == name + "\n"
+        assert name in run(psql(name, "SELECT current_database()"))
         if len(name.encode()) < 60:
-            for renames, now in ((("name", "kept"), f"{name}.~7~"), (("kept", "name"), name)):
-                step = tool.rename(name, 7, False, renames)
-                subprocess.run([f"{postgres.bin}/psql", *step.argv[1:]], input=step.sql, **run)
-                assert set(postgres.databases()) - set(before) == {now}
+            kept = numbered(name, 7)
+            for old, new in ((name, kept), (kept, name)):
+                run(rename((old, new)))
+                assert set(postgres.databases()) - set(before) == {new}
     finally:
-        subprocess.run([f"{postgres.bin}/dropdb", *tool.named("dropdb", name)[1:]], **run)
+        run(dropdb(name))
     assert postgres.databases() == before
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(user=URLISH, password=st.one_of(TEXT, URLISH))
 def test_any_user_and_password_arrive_in_the_url_or_are_refused(folder, postgres, user, password):
     environ = {"POSTGRES_DB": "scope", "POSTGRES_USER": user, "POSTGRES_PASSWORD": password}
     try:
         seen = read(folder, postgres, environ)
-    except tool.Refused as refused:
-        for finding in refused.args:
+    except Refused as refused:
+        for finding in refused.findings:
             assert len(password) < 4 or password not in finding.what + finding.mend
         return
-    url = make_url(seen.url)
-    assert (url.username, url.password or "", url.database) == (user, password, "scope")
+    url, ours = url_of(seen)
+    if ours:  # then the tool and Flask log in alike
+        parsed = make_url(url)
+        theirs = (parsed.username, parsed.password or "", parsed.database)
+        assert theirs == (seen.user, seen.password, "scope")
 
 
 def test_the_tool_needs_no_more_than_it_says():

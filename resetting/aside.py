@@ -1,0 +1,58 @@
+"""Setting a database and its migrations aside, and bringing them back: the steps. Pure."""
+
+from __future__ import annotations
+
+from typing import Iterator, Sequence
+
+from .commands import Step, allow_connections, dropdb, literal, mv, numbered, psql, rename
+from .facts import Database, Facts
+from .pairs import Move
+
+
+def close(names: Sequence[str]) -> Iterator[Step]:
+    """Yield the steps after which nobody is connected, nor can connect again at once (H11)."""
+    listed = ", ".join(map(literal, names))
+    yield psql("postgres", *(allow_connections(name, False) for name in names))
+    yield psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                           f" WHERE datname IN ({listed}) AND pid <> pg_backend_pid()")  # fmt: skip
+
+
+def open_again(*databases: Database | None) -> Iterator[Step]:
+    """Yield the steps that let everybody in where the door was left closed."""
+    for one in databases:
+        if one and one.valid and not one.open:
+            yield psql("postgres", allow_connections(one.name, True))
+
+
+def folder_moves(moves: Iterator[Move]) -> Iterator[Step]:
+    """Yield the renames of folders."""
+    for move in moves:
+        old, new = ("migrations" if n is None else numbered("migrations", n) for n in move)
+        yield mv(old, new)
+
+
+def set_aside(old: Database, number: int, end: bool) -> Iterator[Step]:
+    """Yield the steps that rename a database to its number; with `end` nobody stays connected."""
+    if end:
+        yield from close([old.name])
+    kept = numbered(old.name, number)
+    yield rename((old.name, kept), opening=[] if old.open and not end else [kept])
+
+
+def put_back(before: Facts, now: Facts, made: bool, number: int) -> Iterator[Step]:
+    """Yield what brings back what was set aside, and removes only what this run made (H42)."""
+    name, kept = before.settings.database, now.kept.get(number)
+    kept = kept if number not in before.kept else None
+    moved = number in now.folders.numbered and number not in before.folders.numbered
+    foreign = now.database and now.oid != before.oid and not made
+    if not now.reached or foreign:
+        return
+    yield from open_again(now.database, kept)
+    if now.database and now.oid != before.oid:
+        yield dropdb(name, force=True)
+    if kept:
+        yield rename((kept.name, name))
+    if now.folders.there and (moved or not before.folders.there):
+        yield Step(("rm", "-r", "migrations"))
+    if moved:
+        yield mv(numbered("migrations", number), "migrations")

@@ -1,0 +1,133 @@
+"""Asking Backscope about itself: what runs inside it is started here, and its answer understood.
+
+Knows the two ways of asking; does not know what follows from an answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Iterator, Mapping
+
+from . import Finding
+from .commands import tilde
+from .facts import App, Facts
+from .settings import Settings
+
+LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
+LOOKING = "backscope-reset looks"  # application_name of what only looks, and soon ends
+INSIDE = Path(__file__).resolve().parent / "inside"
+
+
+class Asked:
+    """A running probe, or none."""
+
+    def __init__(self, process: subprocess.Popen[str] | None, settings: Settings) -> None:
+        self._process, self._settings = process, settings
+
+    def answer(self, facts: Facts) -> App:
+        """Give what Backscope says, once the target is known; an App with `error` if nothing."""
+        if not self._process:
+            return App()
+        target = {**target_of(facts, facts.oid), "connect": facts.contents is not None}
+        try:
+            out = self._process.communicate(json.dumps(target) + "\n", timeout=LOAD_TIMEOUT)[0]
+            return understand(json.loads(out), self._settings)
+        except subprocess.TimeoutExpired:
+            return App(error=f"it did not load within {LOAD_TIMEOUT} seconds")
+        except ValueError:
+            return App(error=f"it ended with exit status {self._process.returncode}")
+
+
+@contextlib.contextmanager
+def asking(settings: Settings, what: str) -> Iterator[Asked]:
+    """Have flaskr/config.py asked ("config"), or the whole "app"; it ends with the block."""
+    if not what:
+        yield Asked(None, settings)
+        return
+    options = " ".join(["-c default_transaction_read_only=on", os.environ["PGOPTIONS"]])
+    belt = {"PGAPPNAME": LOOKING, "PGOPTIONS": options, "PYTHONDONTWRITEBYTECODE": "1",
+            "BACKSCOPE_RESET_APP": settings.environ.get("FLASK_APP", ""),
+            "BACKSCOPE_RESET_SKIP": skips(settings), "FLASK_RUN_FROM_CLI": "true"}  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, str(INSIDE / "backscope_probe.py"), what],
+        cwd=settings.checkout, env={**os.environ, **belt}, encoding="utf-8",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield Asked(process, settings)
+        finally:
+            process.kill()
+
+
+def understand(told: Mapping[str, Any], settings: Settings) -> App:
+    """Give a probe's answer as an App, with nothing secret in it (H52)."""
+    tables = told.get("tables")
+    return App(
+        error=settings.mask(told.get("error", "")) or told.get("kind", ""),
+        kind=told.get("kind", ""),
+        missing=told.get("missing", ""),
+        environments=tuple(told.get("environments", ())),
+        production=told.get("production", False),
+        url=told.get("url"),
+        elsewhere=settings.mask(told.get("elsewhere", "")),
+        tables=None if tables is None else {name: tuple(tables[name]) for name in tables},
+        clears=told.get("clears", True),
+        differences=tuple(told["differences"]) if "differences" in told else None,
+    )
+
+
+def skips(settings: Settings) -> str:
+    """Say whether the user wants flask to read no .flaskenv; Flask's own rule and words."""
+    value = settings.environ.get("FLASK_SKIP_DOTENV", "")
+    return "" if value.lower() in ("", "0", "false", "no") else value
+
+
+def target_of(facts: Facts, oid: int) -> dict[str, Any]:
+    """Give what each connection of Backscope's has to be; oid 0 is one that is made anew."""
+    settings = facts.settings
+    return {
+        "started": facts.started, "database": settings.database, "user": settings.user, "oid": oid,
+    }  # fmt: skip
+
+
+def seat_belt(facts: Facts, oid: int) -> dict[str, str]:
+    """Give the variables with which a `flask` process wears the seat belt."""
+    settings = facts.settings
+    belt = {"flask_app": settings.environ.get("FLASK_APP", ""), "skip_dotenv": skips(settings)}
+    return {
+        "FLASK_APP": str(INSIDE / "seat_belt.py"),
+        "FLASK_SKIP_DOTENV": "1",
+        "BACKSCOPE_RESET_BELT": json.dumps({**target_of(facts, oid), **belt}),
+    }
+
+
+def environment_unfit() -> Iterator[Finding]:
+    """Yield why this interpreter is not that of Backscope's virtual environment (H1)."""
+    venv, flask = tilde(Path(sys.prefix)), Path(sys.executable).with_name("flask")
+    requirements = tilde(INSIDE.parent.parent / "requirements.txt")
+    if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
+        mend = "source .venv/bin/activate   in the Backscope folder"
+        yield Finding("No virtual environment is active.", mend)
+        return
+    if not os.access(flask, os.X_OK):
+        what = f"The active environment {venv} has no flask, so it is not Backscope's."
+        yield Finding(what, "source .venv/bin/activate   in the Backscope folder")
+        return
+    runs = Path(flask.read_bytes().partition(b"\n")[0].decode(errors="replace")[2:].strip())
+    if runs.name.startswith("python") and not (
+        runs.exists() and runs.parent.samefile(flask.parent)
+    ):
+        what = f"The flask in {venv} runs {runs}: the environment was moved or copied."
+        yield Finding(what, "python3 -m venv --clear .venv   makes it anew")
+    for name in ("dotenv", "psycopg2", "sh"):
+        if not importlib.util.find_spec(name):
+            yield Finding(
+                f"The active environment {venv} lacks {name}.", f"pip install -r {requirements}"
+            )

@@ -1,0 +1,70 @@
+"""Building a database anew: its encoding, and the rows that come along. Pure."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from .commands import Step, copy, identifier, literal, psql
+from .facts import Contents, Database, Facts
+from .pairs import UNFINISHED
+
+
+def locale_options(facts: Facts) -> list[str]:
+    """Give createdb's options, so that the encoding and locale of the old database stay (H33).
+
+    See CREATE DATABASE: another encoding or locale than template1's needs template0.
+    """
+    old, template = facts.database or next(iter(facts.kept.values()), None), facts.template
+    if not template or (old and (old.encoding, old.locale) == (template.encoding, template.locale)):
+        return []
+    if not old:
+        if template.encoding == "UTF8":
+            return []
+        plain = template.locale[1] in ("C", "POSIX")
+        return ["-E", "UTF8", *([] if plain else ["-l", "C"]), "-T", "template0"]
+    collate, ctype, provider, locale = old.locale
+    both = (
+        ["-l", collate] if collate == ctype else [f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
+    )
+    name = {"i": "icu", "b": "builtin"}.get(provider)
+    more = [f"--locale-provider={name}", f"--{name}-locale={locale}"] if name else []
+    return ["-E", old.encoding, *both, *more, "-T", "template0"]
+
+
+def carry_steps(facts: Facts, source: Database, called: str) -> Iterator[Step]:
+    """Yield the steps that copy what the old and the new structure both have, a table each.
+
+    The comment tells a database that was not filled to its end from one that is whole (H23);
+    the sequences behind generated keys go on where they were.
+    """
+    name, models = facts.settings.database, facts.app.tables or {}
+    old = source.contents.tables if source.contents else {}
+    both = {
+        table: [c for c in models[table] if c in old[table].columns]
+        for table in models
+        if table in old
+    }
+    filled = [table for table in both if both[table] and old[table].rows != 0]
+    comment = f"COMMENT ON DATABASE {identifier(name)} IS "
+    if filled:
+        yield psql("postgres", comment + literal(UNFINISHED.format(called)))
+    for table in filled:
+        into = ".".join(map(identifier, table.split(".", 1)))
+        serials = {c: last for c, last in old[table].serials.items() if c in both[table]}
+        after = [
+            f"SELECT setval(pg_get_serial_sequence({literal(into)}, {literal(column)}),"
+            f" GREATEST({last}, (SELECT max({identifier(column)}) FROM {into})))"
+            for column, last in serials.items()
+        ]
+        yield copy(called, name, into, both[table], *after)
+    if filled:
+        yield psql("postgres", comment + "NULL")
+
+
+def only_copies(contents: Contents | None, source: Database | None) -> bool:
+    """Say whether each table holds nothing, or as many rows as the one it is copied from."""
+    if not contents or not source or not source.contents:
+        return False
+    old = source.contents.tables
+    return all(one.rows in (0, old[name].rows if name in old else 0)
+               for name, one in contents.tables.items())  # fmt: skip

@@ -1,0 +1,51 @@
+"""Disposable: the database that `flask test` empties."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Iterator
+
+from . import Finding, fail, guards, misfits
+from .building import locale_options
+from .commands import Step, createdb, dropdb
+from .facts import Facts
+from .procedures import Procedure
+from .settings import Settings
+
+
+class Disposable(Procedure):
+    """Make the database that `flask test` empties anew, empty."""
+
+    help = "make POSTGRES_DISPOSABLE_DB anew, empty, for flask test"
+    variable = "POSTGRES_DISPOSABLE_DB"
+
+    def target(self, settings: Settings) -> Settings:
+        """Give the settings with the disposable database."""
+        return replace(settings, database=settings.values[self.variable])
+
+    def unfit(self, settings: Settings) -> Iterator[Finding]:
+        """Yield that there is no such name, or that it is the main database's (H58)."""
+        yield from misfits.settings_unfit(settings, self.variable)
+        yield from misfits.disposable(settings, settings.values["POSTGRES_DB"])
+
+    def refuses(self, facts: Facts) -> Iterator[Finding]:
+        """Yield what stops a dropdb or a createdb."""
+        yield from guards.may_replace(self.wish, facts, [facts.database] if facts.database else [])
+        yield from guards.template(facts, locale_options(facts))
+
+    def steps(self, facts: Facts) -> Iterator[Step]:
+        """Yield the documented createdb, after a dropdb if it is there."""
+        name = facts.settings.database
+        if facts.database:
+            yield dropdb(name, self.wish.force)
+        yield createdb(name, *locale_options(facts))
+
+    def result(self, before: Facts, now: Facts) -> str:
+        """Say that it is there and empty."""
+        if not now.contents or now.oid == before.oid or now.contents.rows:
+            fail(f"{now.settings.database} is not there, or not empty.", self.wish.again())
+        return f"{now.settings.database} is there, empty"
+
+    def unchanged(self, before: Facts, now: Facts) -> bool:
+        """Say whether it is the same database as before."""
+        return now.reached and now.oid == before.oid

@@ -1,0 +1,220 @@
+"""What can be seen, as nouns. Knows neither how it was seen nor what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Mapping
+
+from . import Finding
+from .settings import Settings
+
+# The lock modes that a DELETE or an UPDATE does not wait for ("Table-Level Lock Modes").
+COMPATIBLE = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
+SEQUENCE_COLUMNS = {"id", "values", "values_requested"}  # of the table sequences, relied on
+REVISIONS = "alembic_version"  # Alembic's own table, which is never counted
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session of pg_stat_activity."""
+
+    pid: int
+    role: str
+    application: str
+    state: str
+    since: str
+    client: str  # the address; "" is the Unix socket
+    port: int  # the client's; -1 is the Unix socket, 0 is not for our role to see
+    can_end: bool  # whether our role may end it
+    database: str
+    holds: str = ""  # the table that it locks
+
+    def __str__(self) -> str:
+        place = f"locks {self.holds}" if self.holds else f"on {self.database}"
+        state = f"{self.state} since {self.since}" if self.state else ""
+        client = f"from {self.client} port {self.port}" if self.port > 0 else ""
+        client = "by the socket" if self.port < 0 else client
+        words = [self.application, f"role {self.role}", state, client]
+        return f"pid {self.pid} {place}: {', '.join(filter(None, words))}"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock that a session holds on a table of the database."""
+
+    session: Session
+    table: str
+    mode: str
+
+    @property
+    def stops_rows(self) -> bool:
+        """Whether a change of some sequences would wait for it."""
+        return self.table == "sequences" and self.mode not in COMPATIBLE
+
+
+@dataclass(frozen=True)
+class Table:
+    """Whatever holds rows: a table, a partitioned one, a materialized view."""
+
+    name: str  # with its schema, if the search path does not find it
+    oid: int
+    file: int  # relfilenode, which TRUNCATE changes
+    owned: bool
+    columns: tuple[str, ...] = ()  # without generated ones
+    serials: Mapping[str, int] = field(default_factory=dict)  # column -> last value given out
+    rows: int | None = None  # None: cannot be counted
+    exact: bool = True
+
+    @property
+    def count(self) -> str:
+        """The rows in words: few are counted, many estimated."""
+        if self.rows is None:
+            return f"{self.name} ?"
+        return f"{self.name} {self.rows}" if self.exact else f"{self.name} about {self.rows:,}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is inside a database."""
+
+    creates: bool  # whether our role may create tables
+    tables: Mapping[str, Table]
+    revisions: frozenset[str]  # what alembic_version records
+    sequence_columns: frozenset[str]
+
+    @property
+    def rows(self) -> bool:
+        """Whether anything is stored, or might be."""
+        return any(table.rows != 0 for table in self.tables.values())
+
+    @property
+    def counts(self) -> str:
+        """The rows of each table that has some, in words."""
+        return ", ".join(table.count for table in self.tables.values() if table.rows != 0)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A row of pg_database, and what is inside."""
+
+    name: str
+    oid: int
+    owner: str
+    owned: bool  # by our role, or a role it is a member of
+    valid: bool  # False: an interrupted DROP DATABASE left it
+    open: bool  # whether it accepts connections
+    template: bool
+    outdated: bool  # its collations are those of another system
+    size: str
+    comment: str
+    encoding: str
+    locale: tuple[str, str, str, str]  # LC_COLLATE, LC_CTYPE, provider, the provider's locale
+    contents: Contents | None = None  # None: it cannot be opened
+
+    @property
+    def revisions(self) -> frozenset[str]:
+        """What alembic_version records; empty if that cannot be seen."""
+        return self.contents.revisions if self.contents else frozenset()
+
+    @property
+    def described(self) -> str:
+        """Its name, size, rows and revision in words."""
+        if not self.contents:
+            return f"{self.name}: {self.size}, cannot be looked into"
+        revision = ", ".join(sorted(self.revisions)) or "none"
+        return f"{self.name}: {self.size}, {self.contents.counts or 'no rows'}, revision {revision}"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of migrations."""
+
+    path: Path
+    revisions: frozenset[str]
+    heads: frozenset[str]
+    since: float  # of its last renaming, seconds since the epoch
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of migrations of a checkout; number 0 waits in the middle of a swap."""
+
+    there: bool  # whether there is anything called migrations
+    current: Folder | None
+    numbered: Mapping[int, Folder]
+
+
+@dataclass(frozen=True)
+class App:
+    """What Backscope says of itself."""
+
+    error: str = ""  # why it does not load
+    missing: str = ""  # the module that it lacks
+    kind: str = ""  # the class of the error
+    environments: tuple[str, ...] = ()  # those it knows, if APP_ENVIRONMENT is none of them
+    production: bool = False
+    url: Mapping[str, str] | None = None  # where its URL leads, if not to the target
+    elsewhere: str = ""  # what the seat belt said
+    tables: Mapping[str, tuple[str, ...]] | None = None  # of the models, with their columns
+    clears: bool = True  # whether it has the command clear-database
+    differences: tuple[str, ...] | None = None  # between models and database; None: not compared
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What is to be looked at, beside the database itself."""
+
+    pairs: bool = False  # what is in the kept databases, too
+    flags: bool = False  # which downloads never finished (H30)
+    sequences: tuple[str, ...] = ()  # which of these are cached
+    exact: bool = False  # count all rows, however long it takes
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was seen at one time."""
+
+    settings: Settings
+    folders: Folders
+    app: App = App()
+    programs: frozenset[str] = frozenset()  # which of those that are needed are on the PATH
+    writable: bool = True  # the checkout
+    trouble: Finding | None = None  # why the server, or the inside, could not be looked at
+    reached: bool = False  # whether there is a server to be seen
+    maintained: bool = True  # whether the maintenance database can be opened
+    busy: bool = False  # whether another reset is running
+    started: str = ""  # when the server was started, by which it is known
+    creates: bool = False  # whether our role may create databases
+    database: Database | None = None
+    template: Database | None = None  # template1
+    kept: Mapping[int, Database] = field(default_factory=dict)  # the newest first
+    sessions: tuple[Session, ...] = ()  # on the database, the kept ones and template1
+    locks: tuple[Lock, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)  # revision -> another's database
+    cached: tuple[str, ...] = ()  # those of the sequences asked for
+    stuck: tuple[str, ...] | None = None  # downloads that never finished (H30); None: not seen
+
+    @property
+    def contents(self) -> Contents | None:
+        """What is inside the database."""
+        return self.database.contents if self.database else None
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """The tables inside the database."""
+        return self.contents.tables if self.contents else {}
+
+    @property
+    def oid(self) -> int:
+        """The oid of the database; 0 if there is none."""
+        return self.database.oid if self.database else 0
+
+    @property
+    def production(self) -> bool:
+        """Whether this is a production database (H19)."""
+        return self.settings.environment == "production" or self.app.production
+
+    def on(self, *databases: str) -> list[Session]:
+        """Give the sessions on some databases."""
+        return [session for session in self.sessions if session.database in databases]

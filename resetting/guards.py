@@ -1,0 +1,209 @@
+"""What is in the way, on the server and in the checkout: a guard for each kind of it. Pure.
+
+The names H1 to H58 are hazards; README.md has the list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Iterable, Iterator, Sequence
+
+from . import Finding
+from .commands import Step, allow_connections, identifier, numbered, quote, tilde
+from .facts import SEQUENCE_COLUMNS, Database, Facts, Lock, Session
+from .pairs import pairs
+from .settings import Settings
+from .wishes import Wish
+
+NAME_LIMIT = 63  # bytes in the name of a database: NAMEDATALEN - 1
+
+
+def confirmation(wish: Wish, settings: Settings) -> Iterator[Finding]:
+    """Yield that CONFIRM names something else than the target."""
+    if wish.confirm is not None and wish.confirm != settings.answer:
+        what = f"CONFIRM is {quote(wish.confirm)}, but the target is {settings.answer}."
+        yield Finding(what, f"{wish.again()} CONFIRM={quote(settings.answer)}")
+
+
+def production(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield that this is a production database, and nobody said so (H19)."""
+    if facts.production and not wish.production:
+        what = f"APP_ENVIRONMENT is {facts.settings.environment}: this is a production database."
+        yield Finding(what, f"{wish.again(production=True)}   after the service was stopped")
+
+
+def busy(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield that another reset is running (H24)."""
+    if facts.busy and facts.reached:
+        what = f"Another reset of {facts.settings.database}, or in this checkout, is still running."
+        yield Finding(what, f"{wish.again()}   when that one has ended")
+
+
+def sessions(wish: Wish, facts: Facts, found: Sequence[Session]) -> Iterator[Finding]:
+    """Yield the sessions in the way, how to end them, and whether FORCE=1 may (H11, H12)."""
+    others = [session for session in found if not session.can_end]
+    are = f"{len(found)} sessions are" if len(found) > 1 else "1 session is"
+    whose = f", and {facts.settings.user} may not end them all" if others else ""
+    what = "\n".join([f"{are} in the way{whose}:", *(f"  {one}" for one in found)])
+    ports = [one.port for one in found if one.port > 0 and facts.settings.local]
+    stop = "".join(f"lsof -nP -iTCP:{port}   tells which program to stop\n" for port in ports[:3])
+    if others:
+        yield Finding(what, stop + ending(facts.settings, others))
+    elif found and not wish.force:
+        yield Finding(what, f"{stop}{wish.again(force=True)}   ends them")
+
+
+def ending(settings: Settings, found: Iterable[Session]) -> str:
+    """Give the command that ends sessions of others."""
+    calls = ", ".join(f"pg_terminate_backend({one.pid})" for one in found)
+    return settings.superuser(f"SELECT {calls}")
+
+
+def blocked_by(locks: Iterable[Lock]) -> list[Session]:
+    """Give the sessions that hold some locks, each once."""
+    first = {lock.session.pid: lock for lock in reversed(list(locks))}  # the worst of each session
+    return [replace(lock.session, holds=lock.table) for lock in reversed(list(first.values()))]
+
+
+def usable(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield why the database itself cannot be used (H23)."""
+    name, database = facts.settings.database, facts.database
+    if not database:
+        what = f"There is no database {name} on {facts.settings.where}."
+        yield Finding(what, f"{wish.make('rebuild')}   sets it up")
+    elif not database.valid:
+        what = f"{name} is what an interrupted dropdb left, and cannot be used."
+        yield Finding(what, f"{wish.make('rebuild')}   finishes it")
+    elif not database.open:
+        allow = allow_connections(name, True)
+        yield Finding(f"{name} accepts no connections.", facts.settings.psql("postgres", allow))
+    elif not database.contents and facts.trouble:
+        yield facts.trouble
+
+
+def whole(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield that there is nothing left to keep (H23)."""
+    database = facts.database
+    if database and not database.valid:
+        what = f"{database.name} is what an interrupted dropdb left, so there is nothing to keep."
+        yield Finding(what, f"{wish.again(keep=False, carry=False)}   replaces it")
+
+
+def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield that a rebuild was interrupted, which a clear would paint over."""
+    contents = facts.contents
+    if contents and not contents.revisions and not contents.tables:
+        name = facts.settings.database
+        what = f"{name} has no tables and no revision: its rebuild is unfinished."
+        yield Finding(what, f"{wish.make('rebuild')}   finishes it")
+
+
+def may_clear(facts: Facts) -> Iterator[Finding]:
+    """Yield what our role may not do inside the database (H15)."""
+    settings, contents = facts.settings, facts.contents
+    if not contents:
+        return
+    name, role = settings.database, identifier(settings.user)
+    if not contents.creates:
+        what = f"The role {settings.user} may not create tables in {name}, as a clear must."
+        grant = settings.psql(name, f"GRANT CREATE ON SCHEMA public TO {role}", role=False)
+        yield Finding(what, f"As {name}'s owner: {grant}")
+    others = [table.name for table in contents.tables.values() if not table.owned]
+    if others:
+        what = f"The role {settings.user} does not own {', '.join(others)}, which a clear drops."
+        names = [".".join(map(identifier, table.split(".", 1))) for table in others]
+        own = [f"ALTER TABLE {table} OWNER TO {role}" for table in names]
+        change = settings.psql(name, "; ".join(own), role=False)
+        yield Finding(what, f"As a superuser: {change}")
+
+
+def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield that the table of sequences is none that is known."""
+    if facts.contents:
+        lacking = sorted(SEQUENCE_COLUMNS - facts.contents.sequence_columns)
+        if lacking:
+            what = f"{facts.settings.database} has no sequences.{' or '.join(lacking)}."
+            mend = f"{wish.make('rebuild', carry=True)}   gives it the structure of the models"
+            yield Finding(what, mend)
+        table = facts.tables.get("sequences")
+        if table and table.rows is None and not facts.locks:  # H47
+            what = f"The role {facts.settings.user} may not see all rows of sequences (row-level security?)."
+            change = "ALTER TABLE sequences DISABLE ROW LEVEL SECURITY"
+            yield Finding(what, facts.settings.psql(facts.settings.database, change, role=False))
+
+
+def may_replace(wish: Wish, facts: Facts, databases: Sequence[Database]) -> Iterator[Finding]:
+    """Yield what the server does not allow who drops, renames or creates (H13, H14)."""
+    settings, role = facts.settings, identifier(facts.settings.user)
+    if not facts.maintained:
+        what = f"The role {settings.user} cannot open the maintenance database postgres."
+        yield Finding(what, settings.superuser(f"GRANT CONNECT ON DATABASE postgres TO {role}"))
+    if not facts.creates:
+        what = (
+            f"The role {settings.user} may not create databases, so none could be made or renamed."
+        )
+        yield Finding(what, settings.superuser(f"ALTER ROLE {role} CREATEDB"))
+    for one in databases:
+        if not one.owned:
+            what = (
+                f"{one.name} is owned by {one.owner}, so {settings.user} may not drop or rename it."
+            )
+            change = f"ALTER DATABASE {identifier(one.name)} OWNER TO {role}"
+            yield Finding(what, settings.superuser(change))
+
+
+def template(facts: Facts, options: Sequence[str]) -> Iterator[Finding]:
+    """Yield why createdb could not copy its template (H16); see CREATE DATABASE."""
+    settings, template1 = facts.settings, facts.template
+    if "template0" in options:
+        return
+    in_use = facts.on("template1")
+    if in_use:
+        what = "template1 is in use, so createdb could not copy it:"
+        yield Finding("\n".join([what, *(f"  {one}" for one in in_use)]), ending(settings, in_use))
+    if not template1 or not (template1.template or template1.owned):
+        what = "template1 is missing or is no template, so createdb could not copy it."
+        yield Finding(what, settings.superuser("ALTER DATABASE template1 IS_TEMPLATE true"))
+    elif template1.outdated:
+        what = "template1 has the collations of another system, so createdb would refuse it."
+        yield Finding(
+            what, settings.superuser("ALTER DATABASE template1 REFRESH COLLATION VERSION")
+        )
+
+
+def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield what in the checkout stops a rebuild or an undo (H21)."""
+    checkout, current = facts.settings.checkout, facts.folders.current
+    if current and current.path.exists() and not current.path.is_dir():
+        yield Finding(f"{tilde(current.path)} is no folder.", f"rm {tilde(current.path)}")
+    if not facts.writable:
+        what = f"{tilde(checkout)} is not writable, so migrations could not be renamed."
+        yield Finding(what, f"chmod u+w {tilde(checkout)}")
+
+
+def undo_begun(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield that an undo was interrupted, which comes before anything else (H44)."""
+    if any(True for _ in pairs(facts).moves()):
+        what = "An undo is begun: the databases were swapped, their migrations not yet."
+        yield Finding(what, f"{wish.make('undo')}   finishes it")
+
+
+def kept_name(wish: Wish, name: str, number: int) -> Iterator[Finding]:
+    """Yield that a kept database would have too long a name."""
+    kept = numbered(name, number)
+    if len(kept.encode()) > NAME_LIMIT:
+        what = f"{kept} is longer than PostgreSQL's {NAME_LIMIT} bytes."
+        yield Finding(what, f"{wish.again(keep=False, carry=False)}   keeps nothing")
+
+
+def programs(facts: Facts, steps: Iterable[Step]) -> Iterator[Finding]:
+    """Yield the programs that are not to be found."""
+    wanted = {one.program for step in steps for one in (step, step.into) if one} - {"flask"}
+    lacking = sorted(wanted - facts.programs)
+    if lacking:
+        are = "are" if len(lacking) > 1 else "is"
+        what = f"{', '.join(lacking)} {are} not on the PATH."
+        mend = (
+            "sudo apt install postgresql-client   or: brew install libpq, and its bin on the PATH"
+        )
+        yield Finding(what, mend)

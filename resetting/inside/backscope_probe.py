@@ -1,0 +1,161 @@
+"""The probe: has Backscope tell about itself, as JSON, and changes nothing.
+
+Runs in a process of its own in the checkout, as `flask` would, and imports nothing of the
+tool but the seat belt beside it. Its argument is `config`, to read flaskr/config.py alone,
+or `app`, to load the app too. The target comes as a line of JSON on its standard input,
+when it is known; where that has no database yet, nothing is connected.
+"""
+
+import json
+import os
+import re
+import runpy
+import sys
+from urllib.parse import unquote
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def ask_config():
+    """Tell what flaskr/config.py says: its environments, the URL, whether it is production."""
+    config = runpy.run_path("flaskr/config.py")["config"]
+    environment = os.environ["APP_ENVIRONMENT"]
+    if environment not in config:
+        return {"environments": sorted(config)}
+    chosen = config[environment]
+    url = elsewhere(str(chosen.SQLALCHEMY_DATABASE_URI))
+    return {"production": bool(getattr(chosen, "PRODUCTION", False)), "url": url}
+
+
+def elsewhere(url):
+    """Give where a URL leads, if not to what Backscope's variables name; {} if nowhere."""
+    names = ("USER", "PASSWORD", "HOST", "PORT", "DB")
+    user, password, host, port, name = (os.environ[f"POSTGRES_{word}"] for word in names)
+    plain = re.fullmatch(r"[\w.-]*", user + password + host + name, re.ASCII)
+    if plain and url == f"postgresql+psycopg2://{user}:{password}@{host}:{port}/{name}":
+        return None
+    from sqlalchemy.engine import make_url
+
+    try:
+        parsed = make_url(url)
+    except Exception:  # its text would quote the URL, and so the password
+        return {}
+    ours = (name, unquote(user), unquote(password), int(port), host.strip("[]"))
+    theirs = (parsed.database, parsed.username, parsed.password or "", parsed.port or 5432,
+              parsed.host or "")  # fmt: skip
+    same_host = ours[4] == theirs[4] or (ours[4] in LOOPBACK and theirs[4] in LOOPBACK)
+    if ours[:4] == theirs[:4] and same_host and not parsed.query:
+        return None
+    host = parsed.query.get("host") or theirs[4]
+    parts = {"database": theirs[0], "user": theirs[1], "host": host, "port": theirs[3]}
+    return {name: str(value or "") for name, value in parts.items()}
+
+
+def ask_app(seat_belt, answer):
+    """Tell what the loaded app says, after each of its engines was asked who it is."""
+    seen = {}
+
+    def target():
+        if not seen:
+            seen.update(json.loads(sys.stdin.readline()))
+        return seen
+
+    def stop(sentence):
+        answer({"elsewhere": sentence})
+
+    seat_belt.wear(target, stop)
+    app = seat_belt.load(
+        os.environ.pop("BACKSCOPE_RESET_APP"), os.environ.pop("BACKSCOPE_RESET_SKIP")
+    )
+    database = app.extensions["migrate"].db
+    tables = {
+        table.fullname: [column.name for column in table.columns if column.computed is None]
+        for table in database.metadata.sorted_tables
+    }
+    told = {"tables": tables, "clears": "clear-database" in app.cli.commands}
+    if not target()["connect"]:
+        return told
+    with app.app_context():
+        for engine in database.engines.values():
+            with engine.connect():
+                pass
+        told["differences"] = compare(database, target()["database"])
+        for engine in database.engines.values():
+            engine.dispose()
+    return told
+
+
+def compare(database, name):
+    """List in words how the models differ from the database, in tables and columns (Alembic)."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with database.engine.connect() as connection:
+        readonly = connection.execution_options(postgresql_readonly=True)
+        context = MigrationContext.configure(readonly, opts={"compare_type": True})
+        found = compare_metadata(context, database.metadata)
+    texts = []
+    for difference in found:
+        changes = difference if isinstance(difference, list) else [difference]
+        texts += [text for text in (in_words(change, name) for change in changes) if text]
+    return texts
+
+
+def in_words(change, name):
+    """Say one difference; those of constraints do not count, as fresh databases show some."""
+    kind = change[0]
+    if kind == "add_table":
+        return f"the table {change[1].fullname} is not in {name}"
+    if kind == "remove_table":
+        return f"the table {change[1].fullname} of {name} is not in the models"
+    if kind == "add_column":
+        return f"{change[2]}.{change[3].name} is not in {name}"
+    if kind == "remove_column":
+        return f"{change[2]}.{change[3].name} of {name} is not in the models"
+    if kind == "modify_type":
+        return f"{change[2]}.{change[3]} is {change[5]!s} in {name}, {change[6]!s} in the models"
+    return ""
+
+
+def main():
+    """Print the answer, and end at once: tearing down a loaded app takes long."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever Backscope prints is no answer
+    here = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [
+        os.getcwd(),
+        *(path for path in sys.path if os.path.realpath(path or ".") != here),
+    ]
+    told = {}
+
+    def answer(more):
+        print(json.dumps({**told, **more}), file=out, flush=True)
+        os._exit(0)
+
+    try:
+        given = set(os.environ)
+        told.update(ask_config())
+        for name in set(os.environ) - given:  # PGSERVICE in .env, say, is not to stay (H37)
+            del os.environ[name]
+        if sys.argv[1] == "app" and told.get("url", 0) is None:
+            sys.path.insert(0, here)
+            import seat_belt
+
+            sys.path.remove(here)  # Backscope is not to find what is in there
+            answer(ask_app(seat_belt, answer))
+    except SyntaxError as error:
+        answer({"kind": "SyntaxError",
+                "error": f"{error.filename}, line {error.lineno}: {error.msg}"})  # fmt: skip
+    except BaseException as error:  # whatever the app raises is what there is to tell
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        cause = error
+        while cause and not isinstance(cause, ModuleNotFoundError):  # flask wraps it
+            cause = cause.__cause__ or cause.__context__
+        missing = cause.name if cause else ""
+        last = lines[-1] if lines else ""
+        answer({"kind": type(error).__name__, "error": last, "missing": missing})
+    answer({})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""What a procedure is: the questions that each answers, purely, from what was seen.
+
+Knows none of them; looks at nothing and runs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Iterator, Sequence
+
+from . import Finding, guards, misfits
+from .commands import Step, psql, quote
+from .facts import Contents, Facts, Looks, Session
+from .settings import Settings
+from .wishes import Wish
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """One way to reset a database; a new one is a class and a line in the command line."""
+
+    wish: Wish
+    takes: ClassVar[Sequence[str]] = ("confirm", "force", "production", "verbose")
+    help: ClassVar[str] = ""
+    asks: ClassVar[str] = ""  # what is asked of Backscope: its "config", the whole "app", nothing
+    variable: ClassVar[str] = "POSTGRES_DB"  # what names its database
+    looks_at_pairs: ClassVar[bool] = False
+    looks_at_flags: ClassVar[bool] = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether all rows are counted, however long it takes."""
+        return False
+
+    @property
+    def looks(self) -> Looks:
+        """What is to be looked at."""
+        flags = self.looks_at_flags
+        return Looks(self.looks_at_pairs, flags, self.wish.sequences, self.exact)
+
+    def narrowed(self) -> Procedure:
+        """Give the procedure that the wish really means, if another one knows it better."""
+        return self
+
+    def target(self, settings: Settings) -> Settings:
+        """Give the settings with the database that this is about."""
+        return settings
+
+    def unfit(self, settings: Settings) -> Iterator[Finding]:
+        """Yield what is wrong with the settings, before a server is looked at."""
+        yield from misfits.settings_unfit(settings, self.variable)
+        yield from misfits.testing(self.wish, settings)
+
+    def in_the_way(self, facts: Facts) -> Iterator[Finding]:
+        """Yield all that refuses the wish, in the order of a run."""
+        yield from misfits.backscope(self.wish, facts, clears=self.asks == "config")
+        yield from guards.confirmation(self.wish, facts.settings)
+        yield from guards.production(self.wish, facts)
+        yield from guards.busy(self.wish, facts)
+        if facts.reached:
+            yield from self.refuses(facts)
+            yield from guards.sessions(self.wish, facts, self.blocking(facts))
+        elif facts.trouble:  # nothing more can be seen
+            yield facts.trouble
+        yield from guards.programs(facts, self.steps(facts))
+
+    def refuses(self, facts: Facts) -> Iterator[Finding]:
+        """Yield what is in the way of this procedure in particular."""
+        yield from guards.usable(self.wish, facts)
+
+    def blocking(self, facts: Facts) -> list[Session]:
+        """Give the sessions in the way, which FORCE=1 ends."""
+        return facts.on(facts.settings.database)
+
+    def loses(self, facts: Facts) -> str:
+        """Say what would be lost for good, for a question; nothing to lose is no question."""
+        return ""
+
+    def instead(self, facts: Facts) -> str:
+        """Give what to do where nobody can be asked; first what loses nothing."""
+        answer = quote(facts.settings.answer)
+        settled = f"{self.wish.again()} CONFIRM={answer}   answers in advance"
+        if "keep" in self.takes:
+            return f"{self.wish.again(keep=True)}   loses nothing\n{settled}"
+        return settled
+
+    def idle(self, facts: Facts) -> str:
+        """Say that there is nothing to do, if so."""
+        return ""
+
+    def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        """Yield what the first screen says beside the target: a label and a text."""
+        yield from ()
+
+    def steps(self, facts: Facts) -> Iterator[Step]:
+        """Yield the commands, in the documented order."""
+        yield from ()
+
+    def result(self, before: Facts, now: Facts) -> str:
+        """Say what was reached; raise Failed if it is not as it should be."""
+        raise NotImplementedError
+
+    def unchanged(self, before: Facts, now: Facts) -> bool:
+        """Say whether a run that failed has left everything as it was."""
+        return before.oid == now.oid and same_contents(before.contents, now.contents)
+
+    def hint(self, before: Facts) -> str:
+        """Give what helps after a run that has changed nothing."""
+        return f"{self.wish.again()} VERBOSE=1   shows all that it prints"
+
+    def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
+        """Yield what undoes a run that failed; `made`: the database is this run's own."""
+        yield from ()
+
+    def afterwards(self, before: Facts, now: Facts) -> Finding:
+        """Say what a run that failed has left, and what helps."""
+        return Finding("", f"{self.wish.again()}   does it again and finishes it")
+
+
+def same_contents(one: Contents | None, two: Contents | None) -> bool:
+    """Say whether a database holds the same tables, each with as many rows."""
+    if one is None or two is None:
+        return False
+    seen = [
+        {(table.oid, table.file, table.rows) for table in contents.tables.values()}
+        for contents in (one, two)
+    ]
+    return seen[0] == seen[1]
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many there are."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def end_sessions(found: Sequence[Session]) -> Iterator[Step]:
+    """Yield the step that ends some sessions, if there are any."""
+    if found:
+        calls = ", ".join(f"pg_terminate_backend({session.pid})" for session in found)
+        yield psql("postgres", f"SELECT {calls}")
+
+
+def asks_to_clear(facts: Facts) -> bool:
+    """Say whether a clear has to be confirmed: not here, not as .env says, or not ordinary."""
+    settings = facts.settings
+    ordinary = settings.environment == "development" and not facts.production
+    return not (ordinary and settings.local and not settings.overrides)

@@ -1,0 +1,53 @@
+"""After a run that failed: what is put back, and what is said of how things are now."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from . import Failed, Finding, Interrupted, Refused, screen
+from .facts import Facts
+from .pairs import pairs
+from .procedures import Procedure
+from .runner import Outcome, run
+from .server import Server
+from .signals import Signals
+
+
+def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcome, signals: Signals,
+            why: Finding) -> NoReturn:  # fmt: skip
+    """Put back what can be put back, and raise what says how things are now (H42, H43)."""
+    name, wish = signals.name, procedure.wish
+    signals.deaf = True
+    settled = server.wait_for_commands() if outcome.failed else True
+    now, raised = server.look(procedure.looks), Interrupted if name else Failed
+    what = f"Interrupted by {name}." if name else why.what
+    made = createdb_ran(outcome, before, now)
+    again = f"{wish.again()}   tries it again"
+    if settled and procedure.unchanged(before, now):
+        if name:
+            raise Interrupted(Finding(f"{what} Nothing was changed.", again))
+        raise Refused(Finding(what, why.mend or procedure.hint(before)))
+    back = list(procedure.put_back(before, now, made))
+    if back:
+        screen.say("\nPutting everything back:")
+        if not run(back, server.settings, {}, signals).failed:
+            now = server.look(procedure.looks)
+            if (now.oid, pairs(now)) == (before.oid, pairs(before)):
+                raise raised(Finding(f"{what} Everything is as it was before.", again))
+    after = procedure.afterwards(before, now)
+    mend = "\n".join(filter(None, [why.mend, after.mend]))
+    raise raised(
+        Finding(" ".join(filter(None, [what, after.what])), mend), tuple(map(str, outcome.done))
+    )
+
+
+def createdb_ran(outcome: Outcome, before: Facts, now: Facts) -> bool:
+    """Say whether the database that is there now was made by this run's own createdb (H42).
+
+    The server finishes what a createdb began that a signal ended; then it is empty and ours.
+    """
+    if any(step.program == "createdb" for step in outcome.done):
+        return True
+    new = now.database if now.oid != before.oid else None
+    ours = outcome.cut == "createdb" and new and new.owned and new.contents
+    return bool(ours and not ours.tables)

@@ -1,0 +1,60 @@
+"""What a clear or a rebuild has reached: seen, never assumed from an exit status. Pure."""
+
+from __future__ import annotations
+
+from . import fail
+from .facts import Facts
+from .procedures import count, same_contents
+from .wishes import Wish
+
+
+def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
+    """Say how many rows went; rows that are left are in tables of no such Backscope (H20)."""
+    name, contents = now.settings.database, now.contents
+    if not contents or same_contents(before.contents, contents):
+        fail("Backscope took no action.", hint)
+    if contents.rows:
+        mend = f"{wish.make('rebuild', carry=True)}   renews the structure"
+        fail(f"{name} still holds rows in {contents.counts}: no tables of the models.", mend)
+    gone = f"; gone: {before.contents.counts}" if before.contents and before.contents.rows else ""
+    return f"{name} is cleared: {count(len(contents.tables), 'table')}, no rows{gone}"
+
+
+def built(wish: Wish, before: Facts, now: Facts) -> str:
+    """Say what was built; raise Failed if a revision or a table lacks, rows are odd (H18, H47)."""
+    name, contents = now.settings.database, now.contents
+    verbose = f"{wish.again()} VERBOSE=1   shows what flask db says"
+    if not contents:
+        why = now.trouble.what if now.trouble else f"{name} is not there."
+        fail(f"The result could not be checked: {why}", wish.make("status"))
+    if not contents.revisions:
+        fail(f"{name} has no revision: flask db migrate made none.", verbose)
+    missing = ", ".join(sorted(set(before.app.tables or ()) - set(contents.tables)))
+    if missing or not contents.tables:
+        fail(f"{name} lacks the tables {missing or 'of the models'}.", verbose)
+    revision = ", ".join(sorted(contents.revisions))
+    done = "rebuilt" if before.database else "set up"
+    text = f"{name} is {done}: {count(len(contents.tables), 'table')} at revision {revision}"
+    if wish.carry and now.kept:
+        return f"{text}; {carried(wish, before, now)}"
+    if contents.rows:
+        mend = now.settings.psql("template1", "...   to empty template1", role=False)
+        fail(f"{name} is not empty: template1 brought {contents.counts}.", mend)
+    return text
+
+
+def carried(wish: Wish, before: Facts, now: Facts) -> str:
+    """Say how many rows came along; raise Failed if there are not as many as there were."""
+    source = next(iter(now.kept.values())).contents
+    models, old = before.app.tables or {}, source.tables if source else {}
+    lost = [old[t].count for t in models if t in old and old[t].rows != now.tables[t].rows]
+    if lost:
+        fail(
+            f"Not all rows came along: there were {', '.join(lost)}.",
+            f"{wish.again()}   tries it again",
+        )
+    counts = now.contents.counts if now.contents else ""
+    stay = ", ".join(
+        table.count for name, table in old.items() if name not in models and table.rows
+    )
+    return f"carried over: {counts or 'no rows'}" + (f"; not in the models: {stay}" if stay else "")

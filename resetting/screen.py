@@ -1,0 +1,219 @@
+"""Everything that is shown or asked, and the only `print`. Knows no server and decides nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import IO, Iterable, Sequence
+
+from . import Failed, Finding, Refused
+from .commands import Step, quote, tilde
+from .facts import Facts, Session
+from .settings import Settings
+from .wishes import BACKSCOPES, Wish
+
+LABEL = 13  # columns of the labels
+BOLD, RED, GREEN = 1, 31, 32
+
+
+def prepare() -> None:
+    """Have all three standard streams, whatever was closed (H54), and no character that fails."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+
+
+def say(text: str = "", end: str = "\n", error: bool = False) -> None:
+    """Print. A reader that has gone does not stop a reset."""
+    stream = sys.stderr if error else sys.stdout
+    try:
+        print(text, end=end, file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def paint(text: str, code: int, stream: IO[str] | None = None) -> str:
+    """Give `text` in an ANSI colour on a terminal, plain elsewhere and with NO_COLOR."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    on_terminal = (stream or sys.stdout).isatty() and not plain
+    return f"\x1b[{code}m{text}\x1b[0m" if on_terminal else text
+
+
+def folded(text: str, indent: int = 0, stream: IO[str] | None = None) -> str:
+    """Give sentences behind an indent, folded at the width of a terminal, never elsewhere."""
+    lines = []
+    for line in text.splitlines():
+        margin = " " * (indent + len(line) - len(line.lstrip()))
+        width = max(shutil.get_terminal_size().columns, len(margin) + 20)
+        fold = textwrap.TextWrapper(
+            width, initial_indent=margin, subsequent_indent=margin,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        lines += (
+            fold.wrap(line.strip()) if (stream or sys.stdout).isatty() else [margin + line.strip()]
+        )
+    return "\n".join(lines)
+
+
+def command(words: Sequence[str], indent: int) -> list[str]:
+    """Give a command in lines that can be pasted, broken between words on a narrow terminal."""
+    width = max(shutil.get_terminal_size().columns - 2, 40) if sys.stdout.isatty() else 10**6
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + len(word) + indent + 1 > width:
+            lines[-1] += " \\"
+            lines.append("  ")
+        lines[-1] += word if lines[-1] in ("", "  ") else f" {word}"
+    return lines
+
+
+def mends(finding: Finding, stream: IO[str] | None = None) -> str:
+    """Give a finding: the sentence, then the commands that help, which are never folded."""
+    lines = [folded(finding.what, 2, stream)] if finding.what else []
+    width = shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else 10**6
+    for line in finding.mend.splitlines():
+        lines += [f"      {line}"] if len(line) + 6 <= width else [
+            f"      {part.strip()}" for part in re.split(" {3}(?=[a-zA-Z])", line)]  # fmt: skip
+    return "\n".join(lines)
+
+
+def row(label: str, text: str, dry_run: bool = False) -> None:
+    """Print a row of the table that a run begins with; in a dry run it is a comment."""
+    indent = LABEL + 2 * dry_run
+    lines = folded(text, indent)
+    if lines:
+        line = paint(label.ljust(LABEL), BOLD) + lines[indent:]
+        say("# " + line.replace("\n  ", "\n# ") if dry_run else line)
+
+
+def refused(error: Refused) -> None:
+    """Print why nothing was changed, each reason once."""
+    say(paint("\nNothing was changed.", BOLD, sys.stderr), error=True)
+    for finding in dict.fromkeys(error.findings):
+        say(mends(finding, sys.stderr), error=True)
+
+
+def failed(error: Failed) -> None:
+    """Print what went wrong, what was done until then, and what helps."""
+    say("\n" + paint(folded(error.finding.what, 0, sys.stderr), RED, sys.stderr), error=True)
+    if error.done:
+        say(folded(f"Done before: {', '.join(error.done)}.", 2, sys.stderr), error=True)
+    say(mends(Finding("", error.finding.mend), sys.stderr), error=True)
+
+
+def broken(error: BaseException) -> None:
+    """Print that the tool itself failed; what the error says might be secret."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = (
+        f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else "?"
+    )
+    say(f"\nThe tool itself failed: {type(error).__name__} in {place}.", error=True)
+    say("      make db-status   tells the state of things", error=True)
+
+
+def target(wish: Wish, facts: Facts) -> None:
+    """Print the checkout and the database."""
+    settings, database, prefix = facts.settings, facts.database, Path(sys.prefix)
+    inner = prefix.relative_to(settings.checkout) if settings.checkout in prefix.parents else None
+    git = ["git", "-C", str(settings.checkout), "rev-parse", "--short", "HEAD"]
+    try:
+        revision = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        revision = ""
+    at = f" ({revision})" if revision else ""
+    kind = settings.environment
+    kind = "" if kind == "development" else f", {paint(kind, RED) if facts.production else kind}"
+    row(
+        "Backscope",
+        f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}{kind}",
+        wish.dry_run,
+    )
+    text = f"{settings.database} on {settings.where} as {settings.user}"
+    if facts.reached and not database:
+        text += ": not there yet"
+    elif database:
+        counts = facts.contents.counts or "no rows" if facts.contents else "cannot be looked into"
+        text += f": {database.size}, {counts}"
+    row("Database", text, wish.dry_run)
+    for name in settings.overrides:
+        also = f", .env says {settings.dotenv[name]}" if name in settings.dotenv else ""
+        row(
+            "", f"{name}={quote(settings.values[name])} is from the environment{also}", wish.dry_run
+        )
+    if wish.left_out:
+        are = "is" if len(wish.left_out) == 1 else "are"
+        row("Left out", f"{', '.join(wish.left_out)} {are} in the environment; here only what"
+            " make is told counts", wish.dry_run)  # fmt: skip
+
+
+def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish) -> None:
+    """Print the commands, with where they go, so that a shell can run them (H56)."""
+    names = {"PGHOST": settings.host, "PGPORT": settings.port, "PGUSER": settings.user,
+             **{name: wish.given[name] for name in BACKSCOPES if name in wish.given}}  # fmt: skip
+    say("export " + " ".join(f"{name}={quote(text)}" for name, text in names.items() if text))
+    if Path.cwd() != settings.checkout:
+        say(f"cd {tilde(settings.checkout)}")
+    for step in steps:
+        say(str(step))
+
+
+def ask(sentence: str, answer: str, instead: str) -> None:
+    """Have `answer` typed; raise Refused if nobody sees the question, or another is typed (H53)."""
+    say(f"\n{paint(folded(sentence), BOLD)}")
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        what = "Nobody can answer: the question is not on a terminal."
+        raise Refused(Finding(what, instead))
+    say(f"Type {answer if '@' in answer else 'its name'} to go on: ", end="")
+    typed = sys.stdin.buffer.readline().decode(errors="replace")
+    if typed.rstrip("\r\n") != answer:
+        raise Refused(Finding(f"What was typed is not {answer}.", "The same command asks again."))
+
+
+def done(result: str, seconds: float) -> None:
+    """Print what was reached."""
+    say(paint(folded(f"{result}, in {seconds:.1f} s"), GREEN))
+
+
+def ended(sessions: Sequence[Session]) -> None:
+    """Print whom FORCE=1 has ended: a running Backscope answers its next request with an error."""
+    say("Ended, so restart Backscope if it is one of them:")
+    for session in sessions:
+        say(folded(str(session), 2))
+
+
+def step(number: int, total: int, one: Step, apart: bool) -> None:
+    """Print a step before it runs; `apart` is with its output below."""
+    head = f"[{number}/{total}] "
+    lines = command(one.words, len(head))
+    lines[0] = head + lines[0]
+    say("\n".join([*lines[:-1], lines[-1].ljust(50)]), end="\n" if apart else " ")
+
+
+def took(seconds: float, mark: str, apart: bool) -> None:
+    """Print how long a step took, and what was wrong with it."""
+    say(" " * 51 * apart + f"{seconds:6.1f} s" + (paint(f"  {mark}", RED) if mark else ""))
+
+
+def output(lines: Sequence[str]) -> None:
+    """Print what a command that failed has printed: of a traceback only the exception."""
+    text = [line for line in lines if line.strip()]
+    starts = [
+        n for n, line in enumerate(text) if line.startswith("Traceback (most recent call last)")
+    ]
+    if starts:
+        rest = [line for line in text[starts[-1] + 1 :] if not line.startswith(" ")]
+        text = rest[:3] or text
+    say("".join(f"      {line}\n" for line in text[-12:]), end="")

@@ -1,0 +1,223 @@
+"""The server: the connection that looks, the locks, and waiting for what is still running there.
+
+Nothing is touched here, and nothing long is waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import time
+import zlib
+from dataclasses import replace
+from typing import Iterator
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
+
+from . import Finding, looking
+from .backscope import LOOKING
+from .commands import identifier, quote
+from .facts import Database, Facts, Looks
+from .folders import look_at_folders
+from .looking import rows
+from .settings import APPLICATION, CONNECT_TIMEOUT, Settings
+
+MAINTENANCE = "postgres"  # the database that a rebuild leaves alone
+PATIENCE = 1200  # looks, 20 a second, until what our commands left running is given up
+
+
+def connect(settings: Settings, database: str) -> Connection:
+    """Give a read-only, self-committing connection; raise psycopg2.Error if there is none.
+
+    Rows that a policy would hide are an error, not an absence (H47).
+    """
+    connection = psycopg2.connect(
+        dbname=database, host=settings.host or None, port=settings.port, user=settings.user,
+        password=settings.password or None, connect_timeout=CONNECT_TIMEOUT, client_encoding="UTF8",
+        options="-c lock_timeout=1s -c statement_timeout=2s -c row_security=off"
+        " -c default_transaction_read_only=on",
+        application_name=LOOKING, cursor_factory=RealDictCursor,
+    )  # fmt: skip
+    connection.autocommit = True
+    return connection
+
+
+class Server:
+    """The looking connection, which also holds the lock, and what is seen through it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect to the maintenance database or, where that is closed, to the target."""
+        self.settings = settings
+        self.key = (0x4253, zlib.crc32(settings.database.encode()) & 0x7FFFFFFF)
+        self._connect()
+        if self.connection and not settings.host:  # the folder that libpq chose (H39)
+            self.settings = replace(settings, host=self.connection.info.host or "")
+
+    def _connect(self) -> None:
+        self.trouble: Finding | None = None
+        self.connection: Connection | None = None
+        self.maintained = True
+        for database in (MAINTENANCE, self.settings.database):
+            try:
+                self.connection = connect(self.settings, database)
+                if rows(self.connection, "SHOW lock_timeout")[0]["lock_timeout"] != "1s":
+                    self.connection.close()  # what we asked for did not get through (H34)
+                    self.trouble, self.connection = pooler(self.settings), None
+                return
+            except psycopg2.Error as error:
+                self.maintained = self.maintained and database != MAINTENANCE
+                self.trouble = self.trouble or no_connection(self.settings, error)
+
+    def close(self) -> None:
+        """Close the connection, and so give the lock back."""
+        if self.connection:
+            self.connection.close()
+
+    def lock(self, stack: contextlib.ExitStack) -> bool:
+        """Take the lock of the database and that of the checkout; False if one is taken (H24).
+
+        Every command inherits their descriptors: if the tool itself is killed, the locks
+        last as long as what it left running (H23).
+        """
+        if not self.connection:
+            return False
+        folder = os.open(self.settings.checkout, os.O_RDONLY)
+        stack.callback(os.close, folder)
+        for descriptor in (self.connection.fileno(), folder):
+            os.set_inheritable(descriptor, True)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return bool(
+            rows(self.connection, "SELECT pg_try_advisory_lock(%s, %s) AS got", *self.key)[0]["got"]
+        )
+
+    def holds_lock(self) -> bool:
+        """Say whether the advisory lock is still ours: its session may have been ended (H41)."""
+        query = """SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
+                   AND pid = pg_backend_pid() AND (classid, objid) = (%s, %s)"""
+        try:
+            return bool(self.connection and rows(self.connection, query, *self.key))
+        except psycopg2.Error:
+            return False
+
+    def wait_for_commands(self) -> bool:
+        """Wait until the server is done with what our commands began (H43); False: it is not."""
+        query = "SELECT FROM pg_stat_activity WHERE application_name = %s"
+        tries = PATIENCE
+        while tries > 0:
+            try:
+                with contextlib.closing(connect(self.settings, MAINTENANCE)) as connection:
+                    if not rows(connection, query, APPLICATION):
+                        return True
+                tries -= 1
+            except psycopg2.Error:  # it recovers, or is gone
+                tries -= PATIENCE // 40
+            time.sleep(0.05)
+        return False
+
+    def look(self, looks: Looks) -> Facts:
+        """Look at everything, in a time that does not grow with the tables unless `exact`.
+
+        What cannot be looked at is in Facts.trouble (H10).
+        """
+        settings = self.settings
+        if self.connection and not self._answers():  # the server was started anew meanwhile
+            self._connect()
+        facts = Facts(
+            settings, look_at_folders(settings.checkout),
+            programs=frozenset(filter(shutil.which, ("dropdb", "createdb", "psql", "mv", "rm"))),
+            writable=os.access(settings.checkout, os.W_OK),
+            maintained=self.maintained, trouble=self.trouble,
+        )  # fmt: skip
+        if not self.connection:
+            return facts
+        try:
+            facts = replace(
+                facts,
+                trouble=None,
+                **looking.look_at_server(self.connection, settings.database, self.key),
+            )
+            database = facts.database
+            if database and database.valid and database.open:
+                with contextlib.closing(connect(settings, settings.database)) as connection:
+                    database = replace(
+                        database, contents=looking.look_inside(connection, looks.exact)
+                    )
+                    facts = replace(
+                        facts, database=database, locks=tuple(looking.look_at_locks(connection))
+                    )
+                    facts = replace(facts, **looking.look_at_sequences(connection, facts, looks))
+            if looks.pairs:
+                kept = {
+                    number: self._filled(one, looks.exact) for number, one in facts.kept.items()
+                }
+                facts = replace(facts, kept=kept)
+                facts = replace(facts, others=dict(self._recorded_elsewhere(facts)))
+        except psycopg2.Error as error:
+            facts = replace(facts, trouble=no_connection(settings, error))
+        return facts
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(psycopg2.Error):
+            return bool(self.connection and rows(self.connection, "SELECT 1 AS yes"))
+        return False
+
+    def _filled(self, database: Database, exact: bool) -> Database:
+        """Give a kept database with what is inside, if it can be opened."""
+        with contextlib.suppress(psycopg2.Error):
+            with contextlib.closing(connect(self.settings, database.name)) as connection:
+                return replace(database, contents=looking.look_inside(connection, exact))
+        return database
+
+    def _recorded_elsewhere(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        """Yield the revisions that other databases record, if a folder is of none of ours."""
+        ours = [facts.database, *facts.kept.values()]
+        known = [one.revisions for one in ours if one and one.revisions]
+        folders = [*facts.folders.numbered.values(), facts.folders.current]
+        if all(any(known_one <= one.revisions for known_one in known) for one in folders
+               if one and one.revisions):  # fmt: skip
+            return
+        names = {one.name for one in ours if one}
+        query = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
+        for row in rows(self.connection, query) if self.connection else []:
+            if row["datname"] not in names:
+                with contextlib.suppress(psycopg2.Error):
+                    with contextlib.closing(connect(self.settings, row["datname"])) as connection:
+                        for revision in looking.look_at_revisions(connection):
+                            yield revision, row["datname"]
+
+
+def pooler(settings: Settings) -> Finding:
+    """Name a connection pooler, which a reset cannot go through (H34)."""
+    what = f"A connection pooler such as PgBouncer answers at {settings.where}, not PostgreSQL."
+    return Finding(what, "POSTGRES_PORT=5432 make db-status   names the server's own port")
+
+
+def no_connection(settings: Settings, error: psycopg2.Error) -> Finding:
+    """Say why there is no connection, in one line (H10), and what helps."""
+    text = settings.mask(str(error))
+    if "unsupported startup parameter" in text:
+        return pooler(settings)
+    reasons = re.findall(r"failed: (?:FATAL: +)?(.+)", text)
+    reasons = [one for one in reasons if "no encryption" not in one] or reasons  # libpq's 2nd try
+    reason = (reasons[-1] if reasons else text.strip().partition("\n")[0]).rstrip(".")
+    role = identifier(settings.user)
+    host = f"-h {quote(settings.host)} " if settings.host else ""
+    mend = f"pg_isready {host}-p {settings.port}   tells whether it runs"
+    if "connections for role" in reason:
+        mend = settings.superuser(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    elif re.search('role ".*" does not exist', reason):
+        mend = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD '...'")
+    elif "no encryption" in reason and os.environ.get("PGSSLMODE") == "disable":
+        mend = settings.change("PGSSLMODE")
+    elif re.search("password|authentication", reason):
+        create = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD '...'")
+        mend = f"{settings.change('POSTGRES_PASSWORD')}\nIf there is no such role. {create}"
+    return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)

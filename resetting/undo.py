@@ -1,0 +1,134 @@
+"""Undo: what is kept and what is current change places."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from . import Failed, Finding, guards
+from .aside import close, folder_moves, open_again
+from .commands import Step, numbered, rename
+from .facts import Facts, Session
+from .pairs import WAITING, holds, pairs
+from .procedures import Procedure
+
+
+class Undo(Procedure):
+    """Swap the kept database and migrations back in; run again, it swaps them back."""
+
+    help = "swap the kept database and migrations back in"
+    takes = ("number", *Procedure.takes)
+    looks_at_pairs = True
+
+    def number(self, facts: Facts) -> int:
+        """Give the pair that is meant: the one asked for, else the newest; 0: there is none."""
+        return self.wish.number or next(iter(facts.kept), 0)
+
+    def begun(self, facts: Facts) -> list[Step]:
+        """Give what an undo that was interrupted has still to move (H44)."""
+        return list(folder_moves(pairs(facts).moves()))
+
+    def refuses(self, facts: Facts) -> Iterator[Finding]:
+        """Yield what stops a swap; both databases are looked at (H46)."""
+        wish, number, status = self.wish, self.number(facts), self.wish.make("status")
+        yield from guards.folders(wish, facts)
+        if self.begun(facts):
+            if wish.number:
+                yield Finding(
+                    "An undo is begun, and comes before another.",
+                    f"{wish.make('undo')}   finishes it",
+                )
+            return
+        if number not in facts.kept:
+            only = (
+                "only migrations are left over"
+                if number and number in facts.folders.numbered
+                else "nothing is kept"
+            )
+            which = f" as number {number}" if number else ""
+            yield Finding(
+                f"Of {facts.settings.database} {only}{which}.", f"{status}   lists what is kept"
+            )
+            return
+        both = [one for one in (facts.database, facts.kept[number]) if one]
+        yield from guards.may_replace(wish, facts, both)
+        for one in both:
+            if not one.valid:
+                what = f"{one.name} is what an interrupted dropdb left, and cannot be swapped."
+                yield Finding(what, facts.settings.client("dropdb", one.name))
+        state = pairs(facts).swap(number).settled
+        place, blocker = "migrations", state.folder or frozenset()
+        if WAITING in state.folders:  # what another database's undo has left half done
+            place, blocker = numbered(place, WAITING), state.folders[WAITING]
+        if not holds(state.folder, state.current) and any(map(state.strayed, state.folders)):
+            owner = facts.others[next(iter(blocker & state.others))]
+            kept = facts.kept[number].name
+            what = f"{place} belongs to {owner}, those of {kept} cannot take its place."
+            yield Finding(
+                what, f"mv {place} {numbered('migrations', state.number())}   sets it aside"
+            )
+
+    def blocking(self, facts: Facts) -> list[Session]:
+        """Give who is connected to one of the two."""
+        if self.begun(facts) or self.number(facts) not in facts.kept:
+            return []
+        return facts.on(facts.settings.database, facts.kept[self.number(facts)].name)
+
+    def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        """Yield which pair comes and which goes."""
+        number = self.number(facts)
+        if self.begun(facts):
+            yield "Undo", "begun: the databases were swapped, their migrations not yet"
+        elif number in facts.kept:
+            yield "Comes", facts.kept[number].described
+            if facts.database:
+                yield "Goes", f"{facts.database.described}, to {facts.kept[number].name}"
+
+    def steps(self, facts: Facts) -> Iterator[Step]:
+        """Yield the swap of the databases, in one transaction, and then of the folders."""
+        number, name, state = self.number(facts), facts.settings.database, pairs(facts)
+        if self.begun(facts) or number not in facts.kept:
+            yield from open_again(facts.database, *facts.kept.values())
+            yield from self.begun(facts)
+            return
+        kept, waits = numbered(name, number), numbered(name, 0)
+        both = {kept: facts.kept[number].open}
+        if facts.database:
+            both[name] = facts.database.open
+        if self.wish.force and self.blocking(facts):
+            yield from close(list(both))
+            both = dict.fromkeys(both, False)
+        opening = [name if one == kept else kept for one in both if not both[one]]
+        swap = [(kept, waits), (name, kept), (waits, name)] if facts.database else [(kept, name)]
+        yield rename(*swap, opening=opening)
+        yield from folder_moves(state.swap(number).moves())
+
+    def result(self, before: Facts, now: Facts) -> str:
+        """Say what is current now."""
+        name = now.settings.database
+        if self.begun(now) or not now.contents:
+            raise Failed(self.afterwards(before, now))
+        done = f"The undo of {name} is finished" if self.begun(before) else f"{name} is swapped"
+        return f"{done}: {now.database.described if now.database else name}"
+
+    def unchanged(self, before: Facts, now: Facts) -> bool:
+        """An undo says itself how far it came."""
+        return False
+
+    def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
+        """Yield the opening of doors; a swap that was begun is finished by running it again."""
+        yield from open_again(now.database, *now.kept.values())
+
+    def afterwards(self, before: Facts, now: Facts) -> Finding:
+        """Say whether the undo is finished, begun or not begun."""
+        name, status = now.settings.database, self.wish.make("status")
+        if not now.reached:
+            return Finding("How far the undo came cannot be seen.", f"{status}   tells it")
+        if self.begun(now):
+            return Finding(
+                "The undo is begun, not finished.", f"{self.wish.make('undo')}   finishes it"
+            )
+        if now.oid == before.oid and not self.begun(before):
+            return Finding(
+                f"The undo is not begun: {name} is as it was.", f"{self.wish.again()}   begins it"
+            )
+        return Finding("The undo is finished all the same.", f"{status}   shows it")

@@ -1,0 +1,109 @@
+"""CARRY=1: a rebuild that loses no row, or fails and puts everything back."""
+
+import pytest
+from checkout import edit
+
+ODD = "E'M\\u00f6bius \\t \\n \\r \\\\N \\\\. \\\\ \\x08 \"quoted\" ''single'' {a,b} NULL'"
+ROWS = (
+    'INSERT INTO sequences (id, name, shift, "values", values_requested)'
+    f" VALUES ('A1', {ODD}, -1, ARRAY[{ODD}, NULL, '', 'NULL'], false),"
+    " ('A2', NULL, 0, NULL, true), ('A3', '', 0, '{}', true);"
+    'INSERT INTO "user" (id, first_name, last_name, email, password)'
+    " SELECT i, 'a', 'b', i, 'c' FROM generate_series(1, 5) i;"
+    "SELECT setval('user_id_seq', 70); INSERT INTO searches (term) VALUES ('primes')"
+)
+CACHED = 'SELECT id, name, shift, "values", values_requested FROM sequences ORDER BY id'
+
+
+@pytest.fixture
+def full(backscope):
+    """Give a database with all kinds of rows, and a table that is in no model."""
+    backscope.sql("DELETE FROM sequences")
+    backscope.sql(ROWS)
+    backscope.sql("CREATE TABLE stray AS SELECT 1 AS one; ALTER TABLE stray OWNER TO scope")
+    return backscope
+
+
+def add_column(backscope, column):
+    """Give the models another column of sequences, and one less of searches."""
+    models = backscope.folder / "flaskr/nscope/models.py"
+    edit(models, "    raw_refs = ", f"    extra = db.Column({column})\n    raw_refs = ")
+    edit(models, "    names = db.Column(db.ARRAY(db.String))\n", "")
+
+
+def test_all_rows_come_along_into_another_structure(full):
+    add_column(full, "db.String")
+    before, old = full.sql(CACHED), full.mine()[full.name]
+    result = full.run("rebuild", "--carry")
+    assert result.code == 0, result
+    assert "carried over: searches 1, sequences 3, user 5; not in the models: stray 1" in result.out
+    assert full.sql(CACHED) == before
+    assert full.sql("SELECT extra FROM sequences") == [(None,)] * 3
+    assert full.mine()[f"{full.name}.~1~"] == old
+    insert = "INSERT INTO \"user\" (first_name, last_name, email, password) VALUES ('', '', '', '')"
+    assert full.sql(f"{insert} RETURNING id") == [(71,)]
+    (comment,) = full.sql("SELECT shobj_description(oid, 'pg_database') FROM pg_database"
+                          f" WHERE datname = '{full.name}'")  # fmt: skip
+    assert comment == (None,)
+
+
+def test_a_row_that_does_not_fit_puts_everything_back(full):
+    add_column(full, "db.Integer, nullable=False")
+    before = full.snapshot()
+    result = full.run("rebuild", "--carry")
+    assert result.code == 1, result
+    assert 'null value in column "extra" of relation "sequences"' in result.out
+    assert "Everything is as it was before." in result.err
+    assert full.snapshot() == before
+
+
+STEPS = ["psql*RENAME*", "createdb*", "psql*still to come*", "flask db upgrade", "psql*FROM STDIN*",
+         "psql*TO STDOUT*", "psql*IS NULL"]  # fmt: skip
+QUICK = ("flask db upgrade", "psql*FROM STDIN*")
+CASES = [
+    pytest.param(f"KILL_{when}", step, id=f"{when} {step}",
+                 marks=[] if (when, step) in zip(["AFTER", "DURING"], QUICK) else pytest.mark.slow)
+    for step in STEPS for when in ("BEFORE", "DURING", "AFTER")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("how", "step"), CASES)
+def test_killed_at_any_step_the_same_command_completes(full, how, step):
+    before, old = full.sql(CACHED), full.mine()[full.name]
+    process = full.start("rebuild", "--carry", **{how: step}, **full.fast)
+    process.communicate()  # until the orphans have ended, too
+    assert old in full.mine().values()
+    for _ in range(50):  # refused while what was started is still running
+        result = full.run("rebuild", "--carry", **full.fast)
+        if result.code != 2:
+            break
+    assert result.code == 0, result
+    assert full.sql(CACHED) == before
+    assert full.sql('SELECT count(*) FROM "user"') == [(5,)]
+    kept = [name for name, oid in full.mine().items() if oid == old]
+    assert kept == [f"{full.name}.~1~"]
+    assert full.postgres.rows(kept[0])["stray"] == [(1,)]
+
+
+def test_what_was_added_after_a_kill_is_not_lost_unasked(full):
+    full.start("rebuild", "--carry", KILL_AFTER="psql*searches*", **full.fast).communicate()
+    full.sql("INSERT INTO sequences (id, shift, values_requested) VALUES ('A9', 0, false)")
+    before = full.snapshot()
+    for _ in range(50):
+        result = full.run("rebuild", "--carry", **full.fast)
+        if "in the way" not in result.err and "Another reset" not in result.err:
+            break
+    if result.code == 2:
+        assert "This wipes out the entire structure and contents" in result.out
+        assert full.snapshot() == before
+    else:
+        assert ("A9",) in full.sql("SELECT id FROM sequences")
+
+
+def test_a_source_that_fails_puts_everything_back(full):
+    """Its target saw the end of its input, and would have committed half the rows."""
+    before = full.snapshot()
+    result = full.run("rebuild", "--carry", FAIL="psql*TO STDOUT*", **full.fast)
+    assert result.code == 1, result
+    assert "Everything is as it was before." in result.err
+    assert full.snapshot() == before

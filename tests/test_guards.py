@@ -1,0 +1,214 @@
+"""What is in the way on the server and in the checkout, a guard at a time; purely."""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from facts_of import (
+    contents_of,
+    database_of,
+    facts_of,
+    folder_of,
+    folders_of,
+    said,
+    session_of,
+    settings_of,
+    table_of,
+    wish_of,
+)
+
+from resetting import guards
+from resetting.commands import copy, dropdb, flask, mv
+from resetting.facts import App, Folders, Lock
+
+
+def test_a_confirmation_is_the_very_name():
+    for confirm, host in ((None, "localhost"), ("scope", "localhost"), ("scope@h", "h")):
+        settings = settings_of(POSTGRES_HOST=host)
+        assert list(guards.confirmation(wish_of(confirm=confirm), settings)) == []
+    for confirm, host in (
+        ("", "localhost"),
+        ("scope ", "localhost"),
+        ("Scope", "::1"),
+        ("scope", "h"),
+    ):
+        settings = settings_of(POSTGRES_HOST=host)
+        (finding,) = guards.confirmation(wish_of(confirm=confirm), settings)
+        assert finding.what.endswith(f"but the target is {settings.answer}.")
+        assert finding.mend == f"make db-rebuild CONFIRM={settings.answer}"
+
+
+def test_h19_production():
+    for facts in (
+        facts_of(settings=settings_of(APP_ENVIRONMENT="production")),
+        facts_of(app=App(production=True)),
+    ):
+        (finding,) = guards.production(wish_of("clear"), facts)
+        assert finding.mend.startswith("make db-clear PRODUCTION=1 ")
+        assert list(guards.production(wish_of(production=True), facts)) == []
+    assert list(guards.production(wish_of(), facts_of())) == []
+
+
+def test_h24_another_reset_is_running():
+    assert said(guards.busy(wish_of(), facts_of(busy=True)))[0].startswith("Another reset of scope")
+    assert list(guards.busy(wish_of(), facts_of())) == []
+
+
+def test_h11_sessions_are_listed_with_how_to_end_them():
+    one, two = session_of(), session_of(12, port=-1, application="psql", state="")
+    (finding,) = guards.sessions(wish_of("clear"), facts_of(), [one, two])
+    assert finding.what.splitlines() == [
+        "2 sessions are in the way:",
+        "  pid 11 on scope: flask, role scope, idle since 12:00, from 127.0.0.1 port 5000",
+        "  pid 12 on scope: psql, role scope, by the socket",
+    ]
+    assert finding.mend.splitlines() == [
+        "lsof -nP -iTCP:5000   tells which program to stop",
+        "make db-clear FORCE=1   ends them",
+    ]
+    assert list(guards.sessions(wish_of(force=True), facts_of(), [one])) == []
+    assert list(guards.sessions(wish_of(), facts_of(), [])) == []
+    away = facts_of(settings=settings_of(POSTGRES_HOST="db.example"))
+    assert "lsof" not in next(guards.sessions(wish_of(), away, [one])).mend
+
+
+def test_sessions_of_others_are_not_ours_to_end():
+    found = [session_of(), session_of(12, can_end=False, port=0)]
+    for force in (False, True):
+        (finding,) = guards.sessions(wish_of(force=force), facts_of(), found)
+        assert finding.what.startswith("2 sessions are in the way, and scope may not end them all:")
+        assert "As a superuser: psql " in finding.mend
+        assert "pg_terminate_backend(12)" in finding.mend
+        assert "pg_terminate_backend(11)" not in finding.mend
+        assert "FORCE" not in finding.mend
+
+
+def test_h12_each_session_that_holds_locks_comes_once_with_its_worst():
+    one, two = session_of(), session_of(12)
+    locks = [Lock(one, "a", "x"), Lock(two, "b", "y"), Lock(one, "c", "z")]
+    assert {s.pid: s.holds for s in guards.blocked_by(locks)} == {11: "a", 12: "b"}
+    assert len(guards.blocked_by(locks)) == 2
+    assert str(guards.blocked_by(locks[:1])[0]).startswith("pid 11 locks a: flask")
+
+
+def test_h23_a_database_that_cannot_be_used():
+    wish, trouble = wish_of("clear"), guards.Finding("It is locked.", "wait")
+    for changes, what, mend in (
+        ({"database": None}, "There is no database scope on localhost:5432.", "make db-rebuild "),
+        (
+            {"database": database_of(valid=False)},
+            "scope is what an interrupted",
+            "make db-rebuild ",
+        ),
+        ({"database": database_of(open=False)}, "scope accepts no connections.", "psql "),
+        ({"database": database_of(contents=None), "trouble": trouble}, "It is locked.", "wait"),
+    ):
+        (finding,) = guards.usable(wish, facts_of(**changes))
+        assert finding.what.startswith(what)
+        assert finding.mend.startswith(mend)
+    assert list(guards.usable(wish, facts_of())) == []
+    (finding,) = guards.whole(wish_of(keep=True), facts_of(database=database_of(valid=False)))
+    assert finding.mend == "make db-rebuild   replaces it"
+    assert list(guards.whole(wish_of(), facts_of())) == []
+    assert list(guards.whole(wish_of(), facts_of(database=None))) == []
+
+
+def test_an_unfinished_rebuild_is_not_painted_over():
+    empty = database_of(contents=contents_of())
+    (finding,) = guards.half_built(wish_of("clear"), facts_of(database=empty))
+    assert finding.mend == "make db-rebuild   finishes it"
+    for contents in (contents_of(revisions="a"), contents_of(table_of()), None):
+        database = database_of(contents=contents)
+        assert list(guards.half_built(wish_of(), facts_of(database=database))) == []
+
+
+def test_h15_what_a_role_may_not_do_inside():
+    assert list(guards.may_clear(facts_of())) == []
+    assert list(guards.may_clear(facts_of(database=None))) == []
+    tables = (table_of(), table_of("a.b", owned=False), table_of("c", owned=False))
+    facts = facts_of(database=database_of(contents=contents_of(*tables, creates=False)))
+    create, own = guards.may_clear(facts)
+    assert 'GRANT CREATE ON SCHEMA public TO "scope"' in create.mend
+    assert own.what == "The role scope does not own a.b, c, which a clear drops."
+    assert shlex.split(own.mend)[-1] == (
+        'ALTER TABLE "a"."b" OWNER TO "scope"; ALTER TABLE "c" OWNER TO "scope"')  # fmt: skip
+
+
+def test_a_table_of_sequences_that_is_none():
+    contents = contents_of(sequence_columns=frozenset({"id", "x"}))
+    facts = facts_of(database=database_of(contents=contents))
+    (finding,) = guards.sequence_table(wish_of("unflag"), facts)
+    assert finding.what == "scope has no sequences.values or values_requested."
+    assert finding.mend.startswith("make db-rebuild CARRY=1 ")
+    assert list(guards.sequence_table(wish_of(), facts_of())) == []
+    assert list(guards.sequence_table(wish_of(), facts_of(database=None))) == []
+
+
+def test_h47_rows_that_a_policy_hides():
+    contents = contents_of(table_of(rows=None))
+    facts = facts_of(database=database_of(contents=contents))
+    (finding,) = guards.sequence_table(wish_of("unflag"), facts)
+    assert "may not see all rows of sequences" in finding.what
+    assert finding.mend.endswith("'ALTER TABLE sequences DISABLE ROW LEVEL SECURITY'")
+    locked = replace(facts, locks=(Lock(session_of(), "sequences", "x"),))
+    assert list(guards.sequence_table(wish_of("unflag"), locked)) == []
+
+
+def test_h13_h14_what_the_server_does_not_allow():
+    assert list(guards.may_replace(wish_of(), facts_of(), [database_of()])) == []
+    facts = facts_of(maintained=False, creates=False)
+    found = list(guards.may_replace(wish_of(), facts, [database_of(owner="boss", owned=False)]))
+    commands = ("GRANT CONNECT ON DATABASE postgres", "CREATEDB", 'ALTER DATABASE "scope" OWNER')
+    for finding, command in zip(found, commands):
+        assert finding.mend.startswith("As a superuser: psql ")
+        assert command in finding.mend
+    assert found[2].what == "scope is owned by boss, so scope may not drop or rename it."
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"sessions": (session_of(database="template1"),)}, "template1 is in use"),
+        ({"template": None}, "template1 is missing or is no"),
+        ({"template": database_of("template1", owned=False)}, "template1 is missing or is no"),
+        ({"template": database_of("template1", outdated=True)}, "collations of another system"),
+    ],
+)  # fmt: skip
+def test_h16_a_template_that_cannot_be_copied(changes, what):
+    (finding,) = guards.template(facts_of(**changes), [])
+    assert what in finding.what
+    assert finding.mend.startswith("As a superuser: ")
+    assert list(guards.template(facts_of(**changes), ["-T", "template0"])) == []
+    assert list(guards.template(facts_of(), [])) == []
+
+
+def test_h21_what_stops_a_renaming(tmp_path):
+    file = tmp_path / "migrations"
+    file.touch()
+    folders = Folders(True, replace(folder_of(), path=file), {})
+    (finding,) = guards.folders(wish_of(), facts_of(folders=folders))
+    assert finding.what.endswith("migrations is no folder.")
+    (finding,) = guards.folders(wish_of(), facts_of(writable=False))
+    assert finding.mend.startswith("chmod u+w ")
+    link = tmp_path / "link"
+    link.symlink_to(Path("nowhere"))
+    for path in (tmp_path, link, tmp_path / "none"):
+        folders = Folders(True, replace(folder_of(), path=path), {})
+        assert list(guards.folders(wish_of(), facts_of(folders=folders))) == []
+
+
+def test_h44_an_undo_that_is_begun_comes_first():
+    swapped = facts_of(kept={1: database_of("scope.~1~", "b")}, folders=folders_of("b", n1="a"))
+    (finding,) = guards.undo_begun(wish_of(), swapped)
+    assert finding.mend == "make db-undo   finishes it"
+    assert list(guards.undo_begun(wish_of(), facts_of())) == []
+
+
+def test_programs_that_are_not_there():
+    steps = [dropdb("a"), flask("db", "init"), mv("a", "b"), copy("a", "b", "t", ["c"])]
+    assert list(guards.programs(facts_of(), steps)) == []
+    (finding,) = guards.programs(facts_of(programs=frozenset({"mv"})), steps)
+    assert finding.what == "dropdb, psql are not on the PATH."
+    (finding,) = guards.programs(facts_of(programs=frozenset({"mv", "psql"})), steps)
+    assert finding.what == "dropdb is not on the PATH."

@@ -1,0 +1,166 @@
+"""What is wrong with the settings, or with Backscope itself, a guard at a time; purely."""
+
+from dataclasses import replace
+
+import pytest
+from facts_of import facts_of, said, settings_of, wish_of
+
+from resetting import guards, misfits
+from resetting.facts import App
+
+
+def unfit(variable="POSTGRES_DB", **dotenv):
+    """What is wrong with some settings."""
+    settings = settings_of(**dotenv)
+    return list(
+        misfits.settings_unfit(replace(settings, database=settings.values[variable]), variable)
+    )
+
+
+def test_settings_that_are_as_they_should_be():
+    assert unfit() == []
+    assert unfit(POSTGRES_HOST="[::1]", POSTGRES_PASSWORD="", POSTGRES_DB="My 'DB' ü") == []
+
+
+@pytest.mark.parametrize("name", ["", "postgres", "template0", "template1"])
+def test_h4_no_name_or_the_servers_own(name):
+    for variable in ("POSTGRES_DB", "POSTGRES_DISPOSABLE_DB"):
+        (finding,) = unfit(variable, **{variable: name})
+        state = f"is {name}, one of the server's own databases." if name else "is not set."
+        assert finding.what == f"{variable} {state}"
+
+
+@pytest.mark.parametrize("port", ["", "0", "65536", "5432 ", "-1", "x", "٥", "5432,5433"])
+def test_h31_no_port(port):
+    assert said(unfit(POSTGRES_PORT=port)) == ["POSTGRES_PORT is no port number from 1 to 65535."]
+    assert unfit(POSTGRES_PORT="65535") == unfit(POSTGRES_PORT="1") == []
+
+
+@pytest.mark.parametrize(
+    ("host", "says", "mend"),
+    [
+        ("/tmp", "is a folder", "export PGHOST=/tmp "),
+        ("a,b", "names several servers", "${EDITOR:-vi} "),
+        ("::1", "without the brackets", "POSTGRES_HOST='[::1]' "),
+    ],
+)
+def test_hosts_that_a_url_cannot_hold(host, says, mend):
+    (finding,) = unfit(POSTGRES_HOST=host)
+    assert says in finding.what
+    assert finding.mend.startswith(mend)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"POSTGRES_DB": "a\nb"}, {"POSTGRES_USER": "a\x1bb"}, {"POSTGRES_HOST": "a\x07"},
+        {"POSTGRES_PASSWORD": "xyzzy\0"}, {"POSTGRES_PASSWORD": "xyzzy%00"},
+        {"POSTGRES_USER": "a%0Ab"}, {"POSTGRES_DB": "a\udcff"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_shown_could_not_be_confirmed(values):
+    (finding,) = unfit(**values)
+    assert finding.what.startswith(
+        f"{next(iter(values))} holds a character that cannot be shown, '\\"
+    )
+    assert "xyzzy" not in finding.what + finding.mend
+    (finding,) = unfit("POSTGRES_DISPOSABLE_DB", POSTGRES_DISPOSABLE_DB="a\r")
+    assert finding.what.startswith("POSTGRES_DISPOSABLE_DB holds")
+
+
+def test_names_that_postgresql_would_cut_off():
+    assert unfit(POSTGRES_DB="ü" * 31, POSTGRES_USER="a" * 63) == []
+    (finding,) = unfit(POSTGRES_DB="ü" * 32)
+    assert finding.what == "POSTGRES_DB is longer than PostgreSQL's 63 bytes."
+    assert said(unfit(POSTGRES_USER="a" * 64))[0].startswith("POSTGRES_USER is longer")
+    assert said(unfit(POSTGRES_USER="")) == [
+        "POSTGRES_USER is empty, so the role would be a guess."
+    ]
+    kept = guards.kept_name(wish_of(keep=True), "a" * 59, 1)
+    assert list(kept) == []
+    (finding,) = guards.kept_name(wish_of(keep=True), "a" * 60, 1)
+    assert finding.mend == "make db-rebuild   keeps nothing"
+
+
+def test_h6_testing_opens_another_database():
+    (finding,) = misfits.testing(wish_of(), settings_of(APP_ENVIRONMENT="testing"))
+    assert finding.mend.startswith("make db-disposable ")
+    assert list(misfits.testing(wish_of(), settings_of())) == []
+
+
+def test_h58_the_disposable_one_is_not_the_main_one():
+    assert said(misfits.disposable(settings_of(), "scope"))[0].startswith(
+        "POSTGRES_DISPOSABLE_DB is scope"
+    )
+    assert list(misfits.disposable(settings_of(), "other")) == []
+
+
+@pytest.mark.parametrize(
+    ("app", "what", "mend"),
+    [
+        (
+            App(missing="flask_sqlalchemy"),
+            "Backscope's flask_sqlalchemy is missing",
+            "source .venv",
+        ),
+        (
+            App(error="[Errno 13] logs/api.log", kind="PermissionError"),
+            "cannot write its log",
+            "sudo rm ",
+        ),
+        (App(error="bad.", kind="SyntaxError"), "does not load: SyntaxError: bad.", "cd "),
+        (App(error="bad", kind="NoAppException"), "does not load: bad.", "cd "),
+        (App(error="OSError", kind="OSError"), "does not load: OSError.", "cd "),
+        (App(error="it ended"), "does not load: it ended.", "cd "),
+        (App(environments=("a", "b")), "which this Backscope does not know", "${EDITOR:-vi}"),
+        (App(elsewhere="It opened x."), "It opened x.", "git -C "),
+        (App(url={}), "Flask would open what is no URL of a database, but", "git -C "),
+        (App(tables={}), "models make no tables", "git -C "),
+        (App(clears=False), "no command clear-database", "git -C "),
+    ],
+)
+def test_what_backscope_itself_puts_in_the_way(app, what, mend):
+    (finding,) = misfits.backscope(wish_of("clear"), facts_of(app=app), clears=True)
+    assert what in finding.what
+    assert finding.mend.startswith(mend)
+
+
+def test_a_backscope_that_is_as_it_should_be():
+    app = App(tables={"sequences": ("id",)})
+    assert list(misfits.backscope(wish_of(), facts_of(app=app), clears=True)) == []
+    lacks = App(clears=False)
+    assert list(misfits.backscope(wish_of(), facts_of(app=lacks), clears=False)) == []
+    (finding,) = misfits.backscope(wish_of(), facts_of(app=App(environments=("a", "b"))), True)
+    assert finding.mend.endswith("\nIt knows a, b.")
+
+
+URL = {"database": "precious", "host": "", "port": "5432", "user": "me"}
+
+
+@pytest.mark.parametrize(
+    ("values", "character"),
+    [
+        ({"POSTGRES_DB": "a?b"}, "?"), ({"POSTGRES_USER": "a:b"}, ":"),
+        ({"POSTGRES_PASSWORD": "xy@zzy"}, "@"), ({"POSTGRES_PASSWORD": "xy%zzy"}, "%"),
+        ({"POSTGRES_HOST": "a#b"}, "#"),
+    ],
+)  # fmt: skip
+def test_h8_the_character_that_means_something_in_a_url(values, character):
+    facts = facts_of(settings=settings_of(**values), app=App(url=URL))
+    (finding,) = misfits.backscope(wish_of(), facts, clears=False)
+    name = next(iter(values))
+    assert f"{name} holds a {character}, which means something else in a URL." in finding.what
+    assert "zzy" not in finding.what + finding.mend
+    assert "precious" not in finding.what  # what is there may be a part of the password
+    encoded = f"A {character} is %{ord(character):02X} there." in finding.mend
+    assert encoded == (name in ("POSTGRES_USER", "POSTGRES_PASSWORD"))
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"POSTGRES_HOST": "[::1]"}, {"POSTGRES_HOST": "", "host": "/r"}]
+)
+def test_h9_an_edited_config_names_both_databases(values):
+    facts = facts_of(settings=settings_of(**values), app=App(url=URL))
+    (finding,) = misfits.backscope(wish_of(), facts, clears=False)
+    assert finding.what.startswith("Flask would open precious on the default host:5432 as me, but")
+    assert "diff flaskr/config.py" in finding.mend

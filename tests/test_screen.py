@@ -1,0 +1,242 @@
+"""What is shown and asked: at every width, on a terminal or none, with streams that are closed."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from facts_of import (
+    contents_of,
+    database_of,
+    facts_of,
+    session_of,
+    settings_of,
+    table_of,
+    wish_of,
+)
+
+from resetting import Failed, Finding, Refused, screen
+from resetting.commands import copy, flask, rename
+from resetting.facts import App
+
+ROOT = Path(screen.__file__).resolve().parent.parent
+SENTENCE = "A sentence about the user's world that is longer than the width of many a terminal is."
+LONG = Finding(
+    SENTENCE + "\n  - the first\n  - the second", "make db-status   tells it all, if it is asked"
+)
+
+
+@pytest.fixture
+def terminal(monkeypatch, capsys):
+    """Have a terminal of some columns; the result gives what was shown."""
+
+    def of(columns, **environ):
+        for stream in (sys.stdout, sys.stderr):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+        for name, value in {
+            "TERM": "xterm",
+            "NO_COLOR": "",
+            "COLUMNS": str(columns),
+            **environ,
+        }.items():
+            monkeypatch.setenv(name, value)
+        return capsys.readouterr
+
+    return of
+
+
+def bare(text):
+    """A text without colours."""
+    return re.sub(r"\x1b\[\d+m", "", text)
+
+
+@pytest.mark.parametrize("columns", [80, 60, 13])
+def test_h54_sentences_fold_at_the_width_and_lose_no_word(terminal, columns):
+    shown = terminal(columns)
+    screen.refused(Refused(LONG, LONG))
+    screen.failed(Failed(LONG, ("dropdb scope", "mv migrations migrations.~1~")))
+    screen.row("Database", SENTENCE)
+    screen.done(SENTENCE, 1.5)
+    out, err = map(bare, shown())
+    screen.row("Kept as", "x" * 50 + " and-its-migrations")
+    assert "x" * 50 + "\n" in shown()[0], "a name that is broken cannot be copied"
+    lines = [line for line in (out + err).splitlines() if not re.match(" {6}(make|tells)", line)]
+    assert max(map(len, lines)) <= max(columns, screen.LABEL + 20)
+    for text in (SENTENCE, "- the first", "- the second"):
+        assert text in " ".join(err.split())
+    assert err.count("- the first") == 2  # once for both refusals, once for the failure
+    assert "\n  Done before: dropdb" in err
+    assert out.splitlines()[0].startswith("Database     A ")
+    assert out.splitlines()[1].startswith(" " * screen.LABEL)
+
+
+def test_a_mend_is_folded_nowhere_but_before_its_explanation(terminal):
+    terminal(60)
+    long = "psql 'host=db.example port=5432 user=scope dbname=postgres' -c 'SELECT 1'   ends them"
+    assert screen.mends(Finding("", long)).splitlines() == [
+        "      psql 'host=db.example port=5432 user=scope dbname=postgres' -c 'SELECT 1'",
+        "      ends them",
+    ]
+    assert screen.mends(Finding("", "make db-undo   does it")) == "      make db-undo   does it"
+
+
+def test_nothing_is_folded_or_painted_into_a_pipe(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    screen.row("Database", SENTENCE)
+    screen.failed(Failed(LONG))
+    screen.step(1, 2, flask("db", "init", SENTENCE), apart=True)
+    out, err = capsys.readouterr()
+    assert f"Database     {SENTENCE}\n" in out
+    assert f"[1/2] flask db init {flask(SENTENCE).words[1]}" in out
+    assert SENTENCE in err
+    assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("environ", "painted"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"NO_COLOR": ""}, True)],
+)
+def test_colour_is_for_terminals_that_want_it(terminal, environ, painted):
+    shown = terminal(80, **environ)
+    screen.failed(Failed(LONG))
+    screen.done("Done", 1)
+    screen.took(0.1, "failed", apart=False)
+    out, err = shown()
+    assert ("\x1b[32mDone" in out) == ("\x1b[31m  failed" in out) == painted
+    assert ("\x1b[31m" in err) == painted
+    assert painted or "\x1b" not in out + err
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_command_is_broken_between_words_and_can_be_pasted(terminal, columns):
+    shown = terminal(columns)
+    one = copy(
+        "scope.~1~", "scope", '"searches"', ["id", "term", "results"], "SELECT setval('a', 1)"
+    )
+    screen.step(7, 9, one, apart=True)
+    head, text = shown()[0].split(" ", 1)
+    assert head == "[7/9]"
+    assert shlex.split(text.replace("\\\n", " ")) == shlex.split(str(one))
+    assert text.count("\\\n") >= 1
+    for line in text.splitlines()[:-1]:
+        assert line.endswith(" \\")
+        assert len(line) <= columns or len(shlex.split(line[:-1])) <= 1
+
+
+def test_a_step_is_one_line_with_its_time(terminal):
+    shown = terminal(80)
+    screen.step(1, 6, flask("db", "init"), apart=False)
+    screen.took(1.25, "", apart=False)
+    assert shown()[0] == "[1/6] flask db init".ljust(50) + "    1.2 s\n"
+    screen.step(1, 6, flask("db", "init"), apart=True)
+    screen.took(1.25, "interrupted", apart=True)
+    assert bare(shown()[0]).splitlines()[1] == " " * 51 + "   1.2 s  interrupted"
+
+
+def test_the_last_exception_of_a_traceback_is_enough(capsys):
+    trace = [
+        "starting", "Traceback (most recent call last):", '  File "a.py", line 1, in b', "    c()",
+        "ValueError: the first", "", "The above exception was the direct cause of:", "",
+        "Traceback (most recent call last):", '  File "d.py", line 2, in e', "    f()",
+        "sqlalchemy.exc.Error: the last", "(Background on this error)",
+    ]  # fmt: skip
+    screen.output(trace)
+    assert capsys.readouterr().out.splitlines() == [
+        "      sqlalchemy.exc.Error: the last",
+        "      (Background on this error)",
+    ]
+    screen.output(trace[:4])  # cut off before it said what was wrong
+    assert capsys.readouterr().out.count("\n") == 4
+    screen.output([*(f"line {n}" for n in range(20)), " ", ""])
+    assert capsys.readouterr().out.splitlines() == [f"      line {n}" for n in range(8, 20)]
+    screen.output([])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_failure_of_the_tool_itself_tells_no_secret(capsys):
+    try:
+        shlex.split("'pw-sEcret.17")
+    except ValueError as error:
+        screen.broken(error)
+    screen.broken(ValueError("pw-sEcret.17"))
+    err = capsys.readouterr().err
+    assert "ValueError in shlex.py, line " in err
+    assert "ValueError in ?." in err
+    assert "sEcret" not in err
+
+
+def shown_target(capsys, wish=None, **changes):
+    screen.target(wish or wish_of(), facts_of(**changes))
+    return capsys.readouterr().out
+
+
+def test_the_target_is_shown_before_all_else(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no git
+    monkeypatch.setattr(sys, "prefix", "/srv/backscope/.venv")
+    assert shown_target(capsys) == (
+        "Backscope    /srv/backscope, venv .venv\n"
+        "Database     scope on localhost:5432 as scope: 7 MB, sequences 3\n"
+    )
+    tables = contents_of(table_of(rows=None), table_of("b", 0), table_of("c", 12345, exact=False))
+    assert "7 MB, sequences ?, c about 12,345\n" in shown_target(
+        capsys, database=database_of(contents=tables)
+    )
+    assert "7 MB, no rows\n" in shown_target(capsys, database=database_of(rows=0))
+    assert "7 MB, cannot be looked into\n" in shown_target(
+        capsys, database=database_of(contents=None)
+    )
+    assert "as scope: not there yet\n" in shown_target(capsys, database=None)
+    assert "as scope\n" in shown_target(capsys, database=None, reached=False)
+
+
+def test_h5_h19_h49_what_is_not_ordinary_is_shown(capsys, monkeypatch):
+    environ = {"POSTGRES_DB": "my db", "POSTGRES_HOST": "db.example"}
+    settings = settings_of(environ, APP_ENVIRONMENT="production", POSTGRES_HOST=None)
+    monkeypatch.setattr(sys, "prefix", "/opt/venv")
+    out = shown_target(
+        capsys, wish_of(left_out=("FORCE", "N")), settings=settings, app=App(production=True)
+    )
+    assert ", venv /opt/venv, production\n" in out
+    assert "POSTGRES_DB='my db' is from the environment, .env says scope\n" in out
+    assert "POSTGRES_HOST=db.example is from the environment\n" in out
+    assert "Left out     FORCE, N are in the environment; here only what make" in out
+    out = shown_target(capsys, wish_of(left_out=("FORCE",)))
+    assert "FORCE is in the environment" in out
+    assert "db.example" not in out
+
+
+@pytest.mark.parametrize("columns", [0, 60, 80])
+def test_h56_a_dry_run_is_nothing_but_comments_and_commands(terminal, capsys, columns, tmp_path):
+    shown, wish = terminal(columns) if columns else capsys.readouterr, wish_of(dry_run=True)
+    nasty = database_of(contents=contents_of(table_of("a\n rm -r /"), table_of("b\r\n$(x)")))
+    screen.target(wish, facts_of(database=nasty))
+    screen.row("Kept as", SENTENCE, dry_run=True)
+    screen.row("Nothing", "", dry_run=True)
+    lines = bare(shown()[0]).splitlines()
+    assert all(line.startswith("# ") for line in lines)
+    assert not columns or max(map(len, lines[-2:])) <= columns
+    screen.dry_run(
+        [flask("db", "init"), rename(("a", "b"))],
+        settings_of(checkout=tmp_path),
+        wish_of(given={"POSTGRES_DB": "my db", "APP_ENVIRONMENT": ""}),
+    )
+    assert shown()[0].splitlines() == [
+        "export PGHOST=localhost PGPORT=5432 PGUSER=scope POSTGRES_DB='my db'",
+        f"cd {tmp_path}",
+        "flask db init",
+        str(rename(("a", "b"))),
+    ]
+
+
+def test_a_dry_run_in_the_checkout_goes_nowhere(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    screen.dry_run([], settings_of(checkout=tmp_path.resolve()), wish_of())
+    assert "cd " not in capsys.readouterr().out
+
+
+def test_whom_force_has_ended(capsys):
+    screen.ended([session_of()])
+    head, line = capsys.readouterr().out.splitlines()
+    assert "restart Backscope" in head
+    assert line.startswith("  pid 11 on scope: flask")

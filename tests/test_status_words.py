@@ -1,0 +1,215 @@
+"""What `db-status` says, from facts that nobody had to look at."""
+
+import shlex
+from dataclasses import replace
+
+import pytest
+from facts_of import (
+    contents_of,
+    database_of,
+    facts_of,
+    folder_of,
+    folders_of,
+    settings_of,
+    table_of,
+    wish_of,
+)
+
+from resetting import Finding, status
+from resetting.facts import App, Folders
+from resetting.pairs import UNFINISHED
+
+WISH = wish_of("status", given={"POSTGRES_DB": "scope"})
+
+
+def show(capsys, verdicts=None, **changes):
+    """All that is shown, by label."""
+    status.show(WISH, facts_of(**changes), verdicts or {})
+    rows, label = {}, ""
+    for line in capsys.readouterr().out.splitlines():
+        label = line[:13].strip() or label
+        rows[label] = "\n".join(filter(None, [rows.get(label), line[13:]]))
+    return rows
+
+
+def test_a_state_without_anything_to_say_is_short(capsys):
+    assert show(capsys, app=App(differences=()), stuck=()) == {
+        "Settings": "DB USER PASSWORD: from .env\nHOST PORT APP_ENVIRONMENT: by default",
+        "Revision": "a, the newest in migrations",
+        "Models": "nothing differs from the database",
+    }
+
+
+def test_a_server_without_the_database_is_short_too(capsys):
+    assert set(show(capsys, database=None, folders=folders_of(None))) == {"Settings"}
+
+
+def test_where_each_setting_comes_from():
+    settings = settings_of({"POSTGRES_DB": "x", "POSTGRES_HOST": ""}, POSTGRES_HOST="b")
+    assert status.settings_in_words(facts_of(settings=settings)).splitlines() == [
+        "DB: from the environment",
+        "USER PASSWORD: from .env",
+        "PORT APP_ENVIRONMENT: by default",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "changes", "text"),
+    [
+        ("", {}, "none recorded"),
+        ("", {"folders": folders_of(None)}, "none recorded; there is no migrations folder"),
+        (
+            "b",
+            {"folders": folders_of("ab")},
+            "b, behind the newest in migrations, a, b: flask db upgrade",
+        ),
+        ("b", {}, "b; its migrations are missing"),
+        ("b", {"folders": folders_of(None)}, "b; its migrations are missing"),
+        ("b", {"folders": folders_of("a", n3="b")}, "b; its migrations are in migrations.~3~"),
+        (
+            "b",
+            {"folders": folders_of("x", n3="b"), "others": {"x": "other"}},
+            "b; its migrations are in migrations.~3~; migrations belongs to other",
+        ),
+    ],
+)
+def test_h44_which_revision_belongs_to_what(recorded, changes, text):
+    facts = facts_of(database=database_of(revisions=recorded), **changes)
+    assert status.revision_in_words(facts) == text
+
+
+def test_several_heads_are_one_newest_revision():
+    heads = Folders(True, folder_of(revisions="abc", heads="bc"), {})
+    facts = facts_of(database=database_of(revisions="cb"), folders=heads)
+    assert status.revision_in_words(facts) == "b, c, the newest in migrations"
+    facts = facts_of(database=database_of(revisions="a"), folders=heads)
+    assert status.revision_in_words(facts).startswith("a, behind the newest in migrations, b, c:")
+
+
+def kept_of(number=1, revisions="b", **changes):
+    return {number: database_of(f"scope.~{number}~", revisions, **changes)}
+
+
+EMPTY = database_of(contents=contents_of())
+HALF = database_of(comment=UNFINISHED.format("scope.~1~"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, ""),
+        ({"kept": kept_of(), "folders": folders_of("a", n1="b")}, ""),
+        ({"kept": kept_of(), "folders": folders_of("b", n1="a")}, "an undo: the databases were"
+         " swapped, their migrations not yet: make db-undo POSTGRES_DB=scope"),
+        ({"kept": kept_of(), "database": HALF}, "the rows of scope.~1~ are still to come: make"
+         " db-rebuild CARRY=1 POSTGRES_DB=scope"),
+        ({"database": HALF}, ""),  # what it was filled from is gone
+        ({"kept": kept_of(), "database": None}, "scope is not there: make db-rebuild"
+         " POSTGRES_DB=scope, or make db-undo POSTGRES_DB=scope for scope.~1~"),
+        ({"database": None}, ""),
+        ({"database": EMPTY}, "scope has no tables and no revision: make db-rebuild"
+         " POSTGRES_DB=scope"),
+        ({"database": database_of(contents=None)}, ""),
+    ],
+)  # fmt: skip
+def test_h44_what_was_interrupted_and_what_finishes_it(changes, text):
+    assert status.unfinished_in_words(WISH, facts_of(**changes)) == text
+
+
+def test_how_the_database_differs_from_the_models():
+    def words(**app):
+        tables = contents_of(table_of(), table_of("old", 7), table_of("empty", 0), revisions="a")
+        return status.models_in_words(
+            WISH, facts_of(app=App(**app), database=database_of(contents=tables))
+        )
+
+    assert words() == ""  # it was not compared
+    assert words(differences=("sequences.extra is not in scope",)).splitlines() == [
+        "sequences.extra is not in scope",
+        "make db-rebuild CARRY=1 POSTGRES_DB=scope",
+    ]
+    models = {"sequences": ("id",)}
+    assert words(differences=(), tables=models) == (
+        "nothing differs from the database\na clear would leave old 7"
+    )
+
+
+def test_h20_what_a_clear_would_leave_needs_rows_and_known_models():
+    facts = facts_of(app=App(differences=(), tables={"sequences": ()}))
+    assert "would leave" not in status.models_in_words(WISH, facts)
+
+
+def test_what_is_kept_comes_with_what_removes_it():
+    facts = facts_of(
+        kept={**kept_of(2, "c", contents=None), **kept_of()}, folders=folders_of("a", n1="b")
+    )
+    first, second = status.kept_in_words(facts)
+    since = status.since(folder_of())
+    assert first.splitlines() == [
+        f"scope.~1~: 7 MB, sequences 3, revision b and migrations.~1~ since {since}",
+        "dropdb -h localhost -p 5432 -U scope scope.~1~ && rm -r /srv/backscope/migrations.~1~"
+        "   removes it",
+    ]
+    assert second.splitlines() == [
+        "scope.~2~: 7 MB, cannot be looked into; its migrations are not there",
+        "dropdb -h localhost -p 5432 -U scope scope.~2~   removes it",
+    ]
+    bare = kept_of(contents=contents_of())
+    assert "7 MB, no rows, revision none;" in status.kept_in_words(facts_of(kept=bare))[0]
+
+
+def test_what_is_left_over_goes_with_one_command_and_is_never_anothers():
+    folders = folders_of("a", n1="b", n2="c", n3="x", n4="d")
+    facts = facts_of(folders=folders, kept=kept_of(), others={"x": "other"})
+    names, command = status.left_over_in_words(facts).splitlines()
+    assert names == "migrations.~2~, migrations.~4~"
+    assert command == (
+        "rm -r /srv/backscope/migrations.~2~ /srv/backscope/migrations.~4~   removes them"
+    )
+    one = facts_of(folders=folders_of("a", n2="c"))
+    assert status.left_over_in_words(one).endswith("   removes it")
+    assert status.left_over_in_words(facts_of()) == ""
+
+
+def test_paths_that_are_removed_are_quoted():
+    folder = replace(folder_of(), path=settings_of().checkout / "my $x" / "migrations.~2~")
+    (command,) = status.removal([folder])
+    assert shlex.split(command) == ["rm", "-r", str(folder.path)]
+
+
+@pytest.mark.parametrize(
+    ("stuck", "text"),
+    [
+        ((), ""),
+        (("A1",), "A1 requested, no values: make db-unflag POSTGRES_DB=scope"),
+        (tuple("abcdef"), "a, b, c, d, e and 1 more requested, no values: make db-unflag"
+         " POSTGRES_DB=scope"),
+        (None, "not looked for: the table sequences is not as it is known, or too large, or"
+         " locked"),
+    ],
+)  # fmt: skip
+def test_h30_downloads_that_never_finished(stuck, text):
+    assert status.stuck_in_words(WISH, facts_of(stuck=stuck)) == text
+    assert status.stuck_in_words(WISH, facts_of(database=EMPTY)) == ""
+
+
+def test_h58_the_disposable_database_is_the_main_one(capsys):
+    settings = settings_of(POSTGRES_DISPOSABLE_DB="scope")
+    assert show(capsys, settings=settings)["Disposable"] == (
+        "POSTGRES_DISPOSABLE_DB is scope too: flask test empties it"
+    )
+    assert "Disposable" not in show(capsys, settings=settings_of(POSTGRES_DISPOSABLE_DB="dis"))
+
+
+def test_what_could_run_and_what_would_be_refused_each_once(capsys):
+    both, one = Finding("It is busy.", "wait"), Finding("It is full.", "empty it")
+    status.show(
+        WISH, facts_of(kept=kept_of()), {"clear": [both], "rebuild": [both, one], "undo": []}
+    )
+    out = capsys.readouterr().out
+    assert "A clear      would be refused\n" in out
+    assert "A undo       could run: make db-undo POSTGRES_DB=scope\n" in out
+    assert "Kept         scope.~1~: " in out
+    assert "\nIn the way of a clear and a rebuild:\n  It is busy.\n      wait\n" in out
+    assert "\nIn the way of a rebuild:\n  It is full.\n      empty it\n" in out
+    assert out.count("It is busy") == 1
