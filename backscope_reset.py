@@ -25,7 +25,7 @@ from resetting.disposable import Disposable
 from resetting.facts import Database, Facts, Session
 from resetting.pairs import half_carried, pairs
 from resetting.procedures import Procedure, asks_to_clear, end_sessions
-from resetting.results import built, cleared
+from resetting.results import built, cleared, remains
 from resetting.sequences import Forget, Unflag
 from resetting.settings import find_checkout, read_settings
 from resetting.signals import Signals, deafen, end_what_looks
@@ -75,6 +75,11 @@ class Clear(Procedure):
     def result(self, before: Facts, now: Facts) -> str:
         """Say how many rows went."""
         return cleared(self.wish, before, now, self.hint(before))
+
+    def afterwards(self, before: Facts, now: Facts) -> Finding:
+        """Say what a clear that failed has left."""
+        what = f"{now.settings.database} holds {remains(now)} now."
+        return Finding(what, f"{self.wish.make('status')}   tells more")
 
     def narrowed(self) -> Procedure:
         """Only some sequences are another procedure."""
@@ -256,9 +261,9 @@ def act(server: Server, procedure: Procedure, before: Facts) -> int:
 
     began, steps, wish = time.monotonic(), list(procedure.steps(before)), procedure.wish
     anew = any(step.program == "createdb" for step in steps)
-    belt = seat_belt(before, 0 if anew else before.oid)
     screen.say()
     with Signals() as signals:
+        belt = lambda: seat_belt(before, server.made() if anew else before.oid)  # noqa: E731
         outcome = run(steps, server.settings, belt, signals, wish.verbose)
         if outcome.failed or signals.caught:
             give_up(server, procedure, before, outcome, signals, Finding(outcome.failed, ""))

@@ -5,6 +5,7 @@ The names H1 to H58 are hazards; README.md has the list.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Iterator
@@ -71,6 +72,9 @@ def disposable(settings: Settings, main: str) -> Iterator[Finding]:
     """Yield that `flask test` would empty the main database (H58)."""
     if settings.database == main:
         what = f"POSTGRES_DISPOSABLE_DB is {main} like POSTGRES_DB, and flask test empties it."
+        yield Finding(what, settings.change("POSTGRES_DISPOSABLE_DB"))
+    if re.search(r"\.~[0-9]+~$", settings.database):
+        what = f"POSTGRES_DISPOSABLE_DB is {settings.database}, the name of a kept database."
         yield Finding(what, settings.change("POSTGRES_DISPOSABLE_DB"))
 
 

@@ -21,16 +21,17 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
     settled = server.wait_for_commands() if outcome.failed else True
     now, raised = server.look(procedure.looks), Interrupted if name else Failed
     what = f"Interrupted by {name}." if name else why.what
-    made = createdb_ran(outcome, before, now)
+    made = createdb_ran(outcome, before, now, server.made_oid)
     again = f"{wish.again()}   tries it again"
-    if settled and procedure.unchanged(before, now):
+    ended = wish.force and outcome.done and procedure.blocking(before)  # sessions, a change
+    if settled and not ended and procedure.unchanged(before, now):
         if name:
             raise Interrupted(Finding(f"{what} Nothing was changed.", again))
         raise Refused(Finding(what, why.mend or procedure.hint(before)))
     back = list(procedure.put_back(before, now, made))
     if back:
         screen.say("\nPutting everything back:")
-        if not run(back, server.settings, {}, signals).failed:
+        if not run(back, server.settings, dict, signals).failed:
             now = server.look(procedure.looks)
             if (now.oid, pairs(now)) == (before.oid, pairs(before)):
                 raise raised(Finding(f"{what} Everything is as it was before.", again))
@@ -41,13 +42,13 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
     )
 
 
-def createdb_ran(outcome: Outcome, before: Facts, now: Facts) -> bool:
+def createdb_ran(outcome: Outcome, before: Facts, now: Facts, made: int) -> bool:
     """Say whether the database that is there now was made by this run's own createdb (H42).
 
     The server finishes what a createdb began that a signal ended; then it is empty and ours.
     """
     if any(step.program == "createdb" for step in outcome.done):
-        return True
+        return made in (0, now.oid)
     new = now.database if now.oid != before.oid else None
     ours = outcome.cut == "createdb" and new and new.owned and new.contents
     return bool(ours and not ours.tables)

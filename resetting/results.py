@@ -20,6 +20,13 @@ def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
     return f"{name} is cleared: {count(len(contents.tables), 'table')}, no rows{gone}"
 
 
+def remains(now: Facts) -> str:
+    """Say what is in a database that a clear has changed, but not cleared."""
+    if not now.contents:
+        return "what cannot be seen"
+    return f"{count(len(now.contents.tables), 'table')}, {now.contents.counts or 'no rows'}"
+
+
 def built(wish: Wish, before: Facts, now: Facts) -> str:
     """Say what was built; raise Failed if a revision or a table lacks, rows are odd (H18, H47)."""
     name, contents = now.settings.database, now.contents

@@ -20,6 +20,8 @@ from .commands import Step
 from .settings import Settings
 from .signals import Signals
 
+Belt = Callable[[], Mapping[str, str]]  # what a flask step wears, known when it starts
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -30,7 +32,7 @@ class Outcome:
     cut: str = ""  # its program, if a signal ended it
 
 
-def run(steps: Sequence[Step], settings: Settings, belt: Mapping[str, str], signals: Signals,
+def run(steps: Sequence[Step], settings: Settings, belt: Belt, signals: Signals,
         verbose: bool = False) -> Outcome:  # fmt: skip
     """Run the steps in the checkout, one after the other, until one fails or a signal comes."""
     for number, step in enumerate(steps):
@@ -61,7 +63,7 @@ def taker(output: deque[str], settings: Settings, verbose: bool) -> Callable[[st
     return take
 
 
-def execute(step: Step, settings: Settings, belt: Mapping[str, str], signals: Signals,
+def execute(step: Step, settings: Settings, belt: Belt, signals: Signals,
             take: Any) -> tuple[str, bool]:  # fmt: skip
     """Run a step, with what it is piped into; the result is how it failed, and if by a signal."""
     parts = [step, step.into] if step.into else [step]
@@ -103,7 +105,7 @@ def pipes(step: Step, stack: contextlib.ExitStack) -> Iterator[dict[str, IO[Any]
         yield {"_in": read}
 
 
-def start(step: Step, settings: Settings, belt: Mapping[str, str], streams: Mapping[str, IO[Any]],
+def start(step: Step, settings: Settings, belt: Belt, streams: Mapping[str, IO[Any]],
           take: Any) -> Any:  # fmt: skip
     """Start a command; `flask` is the one beside this interpreter (H1), and wears the belt."""
     is_flask = step.program == "flask"
@@ -117,5 +119,5 @@ def start(step: Step, settings: Settings, belt: Mapping[str, str], streams: Mapp
         *step.argv[1:], **quiet, **streams, _cwd=str(settings.checkout), _encoding="utf-8",
         _decode_errors="replace", _bg=True, _bg_exc=False, _no_out=True, _close_fds=False,
         _new_session=not step.asks,
-        _env={**os.environ, **(belt if is_flask else {})},
+        _env={**os.environ, **(belt() if is_flask else {})},
     )  # fmt: skip

@@ -53,6 +53,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         """Connect to the maintenance database or, where that is closed, to the target."""
         self.settings = settings
+        self.made_oid = 0
         self.key = (0x4253, zlib.crc32(settings.database.encode()) & 0x7FFFFFFF)
         self._connect()
         if self.connection and not settings.host:  # the folder that libpq chose (H39)
@@ -106,6 +107,15 @@ class Server:
             return bool(self.connection and rows(self.connection, query, *self.key))
         except psycopg2.Error:
             return False
+
+    def made(self) -> int:
+        """Give the oid of the database that this run's createdb made; it stays the first one."""
+        query = "SELECT oid::int8 FROM pg_database WHERE datname = %s"
+        with contextlib.suppress(psycopg2.Error):
+            if self.connection and not self.made_oid:
+                found = rows(self.connection, query, self.settings.database)
+                self.made_oid = found[0]["oid"] if found else 0
+        return self.made_oid
 
     def wait_for_commands(self) -> bool:
         """Wait until the server is done with what our commands began (H43); False: it is not."""

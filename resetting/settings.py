@@ -133,7 +133,8 @@ class Settings:
 
         A password that is also one of the names is no secret.
         """
-        for plain in {self.values["POSTGRES_PASSWORD"], self.password} - {""}:
+        others = self.environ.get("PGPASSWORD", "")
+        for plain in {self.values["POSTGRES_PASSWORD"], self.password, others} - {""}:
             if plain not in (self.database, self.user, self.host):
                 ways = (quote(plain), quote(plain, ""), quote(plain, " +"), quote_plus(plain))
                 for secret in (plain, repr(plain)[1:-1], ascii(plain)[1:-1], *ways):

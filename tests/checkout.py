@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -16,6 +17,7 @@ import psycopg2
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "pw-sEcret.17"
+COUNTER = itertools.count(1)
 PROGRAMS = ("dropdb", "createdb", "psql", "mv", "rm")
 
 # Every command that the tool runs is one of these: it records how it was called, does

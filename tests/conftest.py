@@ -6,7 +6,6 @@ The marker `inside` counts, for the coverage, what runs inside Backscope's proce
 from __future__ import annotations
 
 import compileall
-import itertools
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from typing import Dict, Iterator
 
 import pytest
 from checkout import (
+    COUNTER,
     PASSWORD,
     PROGRAMS,
     RECORDER,
@@ -27,8 +27,6 @@ from checkout import (
     make_checkout,
     throwaway,
 )
-
-COUNTER = itertools.count(1)  # of the databases that were made
 
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) == signal.SIG_IGN:  # & and nohup would make all children deaf

@@ -93,6 +93,8 @@ def test_h58_the_disposable_one_is_not_the_main_one():
         "POSTGRES_DISPOSABLE_DB is scope"
     )
     assert list(misfits.disposable(settings_of(), "other")) == []
+    (finding,) = misfits.disposable(settings_of(POSTGRES_DB="scope.~1~"), "scope")
+    assert finding.what.endswith("is scope.~1~, the name of a kept database.")
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def go(tmp_path, capsys):
     def run_steps(*steps, belt=None, before=0, deaf=False, **more):
         with Signals() as signals:
             signals.caught, signals.deaf, signals.running = before, deaf, Running(tmp_path)
-            outcome = run(steps, settings_of(checkout=tmp_path), belt or {}, signals, **more)
+            outcome = run(steps, settings_of(checkout=tmp_path), lambda: belt or {}, signals, **more)
         assert signals.running == []
         return outcome, capsys.readouterr().out, signals.name
 
@@ -246,7 +246,7 @@ def test_h43_nothing_interrupts_what_is_said_afterwards(go):
 
 
 TYPED = """
-import pathlib, signal, sys, time
+import pathlib, sys, time
 sys.path[:0] = ["tests", "."]
 from facts_of import settings_of
 from resetting.commands import Step
@@ -254,26 +254,26 @@ from resetting.runner import run
 from resetting.signals import Signals
 
 folder, script, asks = pathlib.Path(sys.argv[1]), sys.argv[2], bool(sys.argv[3])
-signal.signal(signal.SIGWINCH, lambda *_: (folder / "handled").touch())
 
 class Late(Signals):
     def hand_on(self):  # after the step has got its own, so that two would not look like one
         while asks and not (folder / "got").exists():
             time.sleep(0.01)
         super().hand_on()
+        (folder / "over").touch()
 
 with Late() as signals:
     step = Step(("sh", "-c", script), asks=asks)
-    outcome = run([step, step], settings_of(checkout=folder), {}, signals, verbose=True)
+    outcome = run([step, step], settings_of(checkout=folder), dict, signals, verbose=True)
 print(len(outcome.done), outcome.failed, signals.name)
 """
 
 
 @pytest.mark.parametrize("asks", [True, False])
-def test_h19_h22_a_typed_ctrl_c_arrives_once(tmp_path, handled, asks):
+def test_h19_h22_a_typed_ctrl_c_arrives_once(tmp_path, asks):
     """A step that asks has the terminal, and gets it from there; all others get it from us."""
     reads = 'read x; echo "<$x>" >&2; ' if asks else "(: </dev/tty) 2>/dev/null && exit 1; "
-    ends = f"until [ -e got ]; do sleep 0.01; done; {handled}exit 9"
+    ends = "until [ -e got ] && [ -e over ]; do sleep 0.01; done; exit 9"
     script = f"trap 'echo INT >>got' INT; echo Sure?; {reads}echo ready; {ends}"
     arguments = ["-c", TYPED, str(tmp_path), script, "asks" * asks]
     terminal = pexpect.spawn(sys.executable, arguments, cwd=str(ROOT), encoding="utf-8", timeout=30)
