@@ -85,6 +85,7 @@ def test_h42_somebody_creates_the_target_before_our_createdb(backscope, table):
     assert f"The old database is kept as {backscope.name}.~1~." in result.err
 
 
+@pytest.mark.slow
 def test_h42_somebody_creates_the_target_and_a_signal_ends_another_step(backscope):
     """That a command was cut does not mean that an empty database is ours."""
     do = f"{createdb_of_a_stranger(backscope, False)}; kill -INT $PPID; kill -INT $$"
@@ -161,6 +162,7 @@ def hold(process, read):
 
 
 @pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.slow
 def test_h43_ctrl_c_that_is_held(backscope, keep):
     """What is said in the end is true, however many signals come while it is said."""
     before = backscope.snapshot()
@@ -179,6 +181,7 @@ def test_h43_ctrl_c_that_is_held(backscope, keep):
     assert (backscope.snapshot() == before) == keep
 
 
+@pytest.mark.slow
 def test_ctrl_c_that_is_held_at_the_question(backscope):
     before = backscope.snapshot()
     process, read, master = held(backscope, ["rebuild"])
@@ -193,6 +196,7 @@ def test_ctrl_c_that_is_held_at_the_question(backscope):
     assert backscope.snapshot() == before
 
 
+@pytest.mark.slow
 def test_nothing_was_changed_is_not_said_of_a_deletion_that_went_on(backscope):
     """A psql that was ended leaves its statement running; a large table is only estimated."""
     backscope.sql("DELETE FROM sequences")

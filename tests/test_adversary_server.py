@@ -37,6 +37,7 @@ def ascii_template(postgres):
     postgres.sql(change.format(6))
 
 
+@pytest.mark.slow
 def test_h33_a_first_database_is_utf8(fresh, backscope, ascii_template):
     backscope.drop()
     result = fresh.run("rebuild", **fresh.fast)
@@ -127,6 +128,7 @@ def default_folder():
         return Path(str(error).partition('"')[2].partition("/.s.PGSQL")[0])
 
 
+@pytest.mark.slow
 def test_h39_two_socket_folders_with_a_server_in_each(backscope, tmp_path):
     """The client programs look in another folder than psycopg2, where another server answers."""
     name, port = backscope.name, backscope.postgres.port
@@ -159,6 +161,7 @@ def test_h39_two_socket_folders_with_a_server_in_each(backscope, tmp_path):
 # ------------------------------------------------------------ H45, H46: what is kept
 
 
+@pytest.mark.slow
 def test_h45_an_empty_database_is_nothing_to_keep(backscope):
     before = backscope.sql("SELECT * FROM sequences")
     process = backscope.start("rebuild", "--keep", KILL_AFTER="flask db init", **backscope.fast)
@@ -189,6 +192,7 @@ def test_h46_both_databases_of_a_swap_are_looked_at(kept, role, fault):
 # ------------------------------------------------------------ H47: success is seen
 
 
+@pytest.mark.slow
 def test_h47_a_clear_that_does_nothing_is_no_success(backscope):
     result = backscope.unchanged("clear", INSTEAD="flask*", DO="true")
     assert "Backscope took no action." in result.err
@@ -212,6 +216,7 @@ def test_h47_rows_that_a_policy_hides(backscope):
         assert "row-level security" in result.err
 
 
+@pytest.mark.slow
 def test_h47_rows_behind_a_lock(backscope):
     """FORCE=1 ends who holds it; until then nobody can say what is cached."""
     with contextlib.closing(backscope.as_scope()) as session:
@@ -222,6 +227,7 @@ def test_h47_rows_behind_a_lock(backscope):
     assert len(backscope.sql("SELECT * FROM sequences")) == 2
 
 
+@pytest.mark.slow
 def test_h47_the_schema_that_flask_uses(backscope):
     backscope.sql(
         "CREATE SCHEMA mine AUTHORIZATION scope; ALTER TABLE sequences SET SCHEMA mine;"
@@ -243,6 +249,7 @@ def test_h47_all_that_can_hold_rows_is_looked_at(backscope):
     assert f"{backscope.name} still holds rows in far.away 1, filled 1" in result.err
 
 
+@pytest.mark.slow
 def test_h47_a_template_that_brings_rows(fresh):
     fresh.sql("CREATE TABLE stray AS SELECT 1 AS one", database="template1")
     fresh.sql("GRANT SELECT ON stray TO scope", database="template1")

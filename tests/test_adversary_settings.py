@@ -41,6 +41,7 @@ def test_h36_two_readings_of_dotenv(backscope, precious):
 @pytest.mark.parametrize(
     ("name", "value"), [("POSTGRES_HOST", "localhost"), ("POSTGRES_USER", "boss")]
 )
+@pytest.mark.slow
 def test_h51_another_server_or_role_is_said_and_asked(backscope, name, value):
     if name == "POSTGRES_USER":  # it may do all that scope may
         backscope.postgres.sql("CREATE ROLE boss SUPERUSER LOGIN PASSWORD '" + PASSWORD + "'")
@@ -62,12 +63,14 @@ def test_h51_another_server_or_role_is_said_and_asked(backscope, name, value):
         ("/{database}", "/{password}"),
     ],
 )
+@pytest.mark.slow
 def test_h52_a_wrong_url_does_not_show_the_password(backscope, old, new):
     """Result refuses the password; the tool says what it can."""
     edit(backscope.folder / "flaskr/config.py", old, new)
     assert "Flask would open" in backscope.refused("clear").err
 
 
+@pytest.mark.slow
 def test_h52_an_error_that_quotes_the_url(backscope):
     line = "raise KeyError(chosen.SQLALCHEMY_DATABASE_URI)"
     edit(backscope.folder / "flaskr/__init__.py", "    db.init_app", f"    {line}\n    db.init_app")
@@ -97,6 +100,7 @@ def test_h53_a_question_that_nobody_sees_is_not_asked(backscope):
     assert backscope.snapshot() == before
 
 
+@pytest.mark.slow
 def test_h54_odd_files_and_closed_streams(backscope):
     os.mkfifo(backscope.folder / "migrations/versions/odd.py")
     (backscope.folder / "migrations/versions/binary.py").write_bytes(b"\0\xff")
@@ -112,6 +116,7 @@ def test_h54_odd_files_and_closed_streams(backscope):
     assert ".env is no file" in result.err
 
 
+@pytest.mark.slow
 def test_h56_what_a_dry_run_prints_does_the_same(backscope):
     before = backscope.mine()[backscope.name]
     script = backscope.run("rebuild", "--keep", "--dry-run").out

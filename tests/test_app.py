@@ -37,12 +37,14 @@ def test_h17_what_a_clear_reads_itself_does_not_load(backscope):
     assert "config.py, line" in backscope.run("status").out
 
 
+@pytest.mark.slow
 def test_h18_an_app_without_tables(backscope):
     edit(backscope.folder / "flaskr/nscope/views.py", "from flaskr.nscope.models", "# from x")
     error = backscope.refused("rebuild", "--confirm", backscope.name).err
     assert "models make no tables" in error
 
 
+@pytest.mark.slow
 def test_h18_a_migration_that_makes_nothing(backscope):
     result = backscope.run("rebuild", "--confirm", backscope.name, INSTEAD="flask*", DO="exit 0")
     assert result.code == 1, result
@@ -57,6 +59,7 @@ def test_h18_a_migration_that_makes_nothing(backscope):
     assert "lacks the tables searches, sequences, user" in result.err
 
 
+@pytest.mark.slow
 def test_h19_production_is_refused_without_the_word(backscope):
     backscope.write_env(APP_ENVIRONMENT="production")
     for action in (["clear"], ["rebuild"], ["unflag"], ["undo"]):
@@ -97,6 +100,7 @@ def test_h20_tables_of_an_older_schema(backscope):
 
 
 @pytest.mark.inside
+@pytest.mark.slow
 def test_a_backscope_without_the_command(backscope):
     edit(backscope.folder / "flaskr/__init__.py", '"clear-database"', '"init-db"')
     result = backscope.unchanged("clear")

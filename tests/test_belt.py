@@ -155,8 +155,11 @@ SLOW = {
 }
 
 
-CASES = [pytest.param(OVERRIDES[name], id=name) for name in OVERRIDES]
-CASES += [pytest.param(SLOW[name], id=name, marks=pytest.mark.slow) for name in SLOW]
+OFTEN = ("testing in wsgi.py", "FLASK_APP of a parent", "creator")
+CASES = [
+    pytest.param(one, id=name, marks=[] if name in OFTEN else pytest.mark.slow)
+    for name, one in {**OVERRIDES, **SLOW}.items()
+]
 
 
 @pytest.mark.parametrize("override", CASES)
@@ -189,6 +192,7 @@ def test_h38_a_second_bind(backscope, elsewhere):
 
 
 @pytest.mark.inside
+@pytest.mark.slow
 def test_h38_one_that_changes_its_mind_in_flask_db_upgrade(backscope, elsewhere):
     """The first rebuild of an app loses nothing elsewhere, though the old database is gone."""
     line = (
@@ -222,6 +226,7 @@ def twin(backscope, elsewhere, twin_server):
     return Elsewhere(backscope, elsewhere.other, twin_server)
 
 
+@pytest.mark.slow
 def test_h37_another_server_by_what_the_app_says(backscope, twin):
     port = twin.twin.port
     where = f"{{{{'connect_args': {{{{'hostaddr': '127.0.0.1', 'port': {port}}}}}}}}}"
@@ -232,6 +237,7 @@ def test_h37_another_server_by_what_the_app_says(backscope, twin):
     assert twin.is_untouched()
 
 
+@pytest.mark.slow
 def test_h36_h37_variables_and_files_that_redirect(backscope, twin):
     """All at once; what is pinned cannot be redirected, so the target is what is reset."""
     away = {
@@ -262,6 +268,7 @@ def test_h36_h37_variables_and_files_that_redirect(backscope, twin):
     assert twin.is_untouched()
 
 
+@pytest.mark.slow
 def test_h38_a_first_rebuild_of_an_app_that_leads_elsewhere(fresh, postgres):
     """There is no database to ask the app about, so the belt is the first to see it."""
     other = f"other_{fresh.name}"

@@ -47,6 +47,7 @@ def test_all_rows_come_along_into_another_structure(full):
     assert comment == (None,)
 
 
+@pytest.mark.slow
 def test_a_row_that_does_not_fit_puts_everything_back(full):
     add_column(full, "db.Integer, nullable=False")
     before = full.snapshot()
@@ -68,6 +69,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("how", "step"), CASES)
+@pytest.mark.slow
 def test_killed_at_any_step_the_same_command_completes(full, how, step):
     before, old = full.sql(CACHED), full.mine()[full.name]
     process = full.start("rebuild", "--carry", **{how: step}, **full.fast)
@@ -85,6 +87,7 @@ def test_killed_at_any_step_the_same_command_completes(full, how, step):
     assert full.postgres.rows(kept[0])["stray"] == [(1,)]
 
 
+@pytest.mark.slow
 def test_what_was_added_after_a_kill_is_not_lost_unasked(full):
     full.start("rebuild", "--carry", KILL_AFTER="psql*searches*", **full.fast).communicate()
     full.sql("INSERT INTO sequences (id, shift, values_requested) VALUES ('A9', 0, false)")
@@ -100,6 +103,7 @@ def test_what_was_added_after_a_kill_is_not_lost_unasked(full):
         assert ("A9",) in full.sql("SELECT id FROM sequences")
 
 
+@pytest.mark.slow
 def test_a_source_that_fails_puts_everything_back(full):
     """Its target saw the end of its input, and would have committed half the rows."""
     before = full.snapshot()

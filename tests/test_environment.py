@@ -39,11 +39,13 @@ def test_h1_an_environment_without_flask(backscope, other, recorders, tmp_path):
     assert "has no flask" in backscope.refused("clear", PATH=path).err
 
 
+@pytest.mark.slow
 def test_h1_an_environment_that_was_moved(backscope, other):
     (other / "bin/flask").write_text(f"#!{Path(sys.base_prefix)}/bin/python3\n")
     assert "was moved or copied" in backscope.refused("rebuild", "--confirm", backscope.name).err
 
 
+@pytest.mark.slow
 def test_h1_what_the_tool_needs_is_missing(backscope, other):
     next(other.glob("lib/python3*/site-packages/real.pth")).unlink()
     error = backscope.refused("clear").err
@@ -52,6 +54,7 @@ def test_h1_what_the_tool_needs_is_missing(backscope, other):
     assert "pip install -r" in error
 
 
+@pytest.mark.slow
 def test_h2_another_projects_environment(backscope):
     views = backscope.folder / "flaskr/nscope/views.py"
     edit(views, "from flask import", "import sympyx\nfrom flask import")
@@ -70,6 +73,7 @@ def test_no_checkout(backscope, tmp_path):
         assert "is no Backscope checkout" in error
 
 
+@pytest.mark.slow
 def test_a_missing_program_is_found_before_the_first_touch(backscope, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()

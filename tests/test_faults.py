@@ -39,6 +39,7 @@ def crash(backscope):
 @pytest.mark.parametrize(
     "step", [pytest.param(s, marks=[] if s in OFTEN else pytest.mark.slow) for s in STEPS]
 )
+@pytest.mark.slow
 def test_a_server_that_crashes_in_a_step(own, step):
     own.fill()
     result = own.run("rebuild", "--confirm", "own", SHELL_BEFORE=step, DO=crash(own), **own.fast)
@@ -53,6 +54,7 @@ def test_a_server_that_crashes_in_a_step(own, step):
     assert own.sql("SELECT * FROM sequences") == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_server(own):
     """Createdb copies template1, which lies on a disk with no room for a copy."""
     if os.geteuid() != 0 or shutil.which("mount") is None:

@@ -20,6 +20,7 @@ def test_h21_migrations_is_a_symlink(backscope):
     assert sorted(elsewhere.rglob("*")) == files
 
 
+@pytest.mark.slow
 def test_h21_migrations_is_a_file_or_leads_nowhere(backscope):
     folder = backscope.folder / "migrations"
     shutil.rmtree(folder)
@@ -34,6 +35,7 @@ def test_h21_migrations_is_a_file_or_leads_nowhere(backscope):
     assert "\nmv migrations migrations.~1~\n" in out
 
 
+@pytest.mark.slow
 def test_h21_numbers_that_are_taken(backscope):
     (backscope.folder / "migrations.~1~").symlink_to("nowhere")
     name = backscope.name
@@ -42,6 +44,7 @@ def test_h21_numbers_that_are_taken(backscope):
     assert "\nmv migrations migrations.~3~\n" in out
 
 
+@pytest.mark.slow
 def test_h21_a_read_only_checkout(backscope):
     if os.geteuid() == 0:
         mount = ["mount", "--bind", str(backscope.folder), str(backscope.folder)]
@@ -61,6 +64,7 @@ def test_h21_a_read_only_checkout(backscope):
             backscope.folder.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_checkout(backscope):
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("a full disk needs root, who may mount a small one")

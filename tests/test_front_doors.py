@@ -37,6 +37,7 @@ def state(backscope):
     return backscope.mine(), backscope.sql(flags), backscope.folders()
 
 
+@pytest.mark.slow
 def test_sh_runs_what_make_n_prints_and_does_the_same(linked):
     """Each target as sh runs what is printed and as the tool runs it: the calls are the same."""
     name = linked.name
@@ -87,6 +88,7 @@ def test_make_tells_its_status_and_what_it_refuses(linked):
     assert linked.snapshot() == before
 
 
+@pytest.mark.slow
 def test_the_tool_in_a_folder_with_a_space_and_through_a_link(backscope, tmp_path):
     copy = tmp_path / "my tools" / "it's $here"
     ignore = shutil.ignore_patterns("__pycache__")

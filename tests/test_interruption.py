@@ -51,6 +51,7 @@ def test_the_name_has_to_be_typed(backscope):
     assert "\x1b[" in out  # colour on a terminal
 
 
+@pytest.mark.slow
 def test_what_came_while_it_was_typed_is_seen(backscope):
     terminal = spawn(backscope, "rebuild")
     terminal.expect("Type its name to go on: ")
@@ -94,7 +95,7 @@ def test_production_asks_on_the_terminal_itself(backscope):
     assert terminal.exitstatus == 0, out
 
 
-@pytest.mark.parametrize("number", [0, 4, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 4))])
 def test_ctrl_c_reaches_the_running_command(backscope, number):
     terminal = spawn(backscope, "rebuild", "--confirm", backscope.name, HANG=SIX[number] + "*")
     child = backscope.hung()
@@ -111,7 +112,8 @@ def test_ctrl_c_reaches_the_running_command(backscope, number):
     assert backscope.run("rebuild", "--confirm", backscope.name, **backscope.fast).code == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGHUP, *(pytest.param(n, marks=pytest.mark.slow)
+                                    for n in (signal.SIGTERM, signal.SIGINT))])  # fmt: skip
 def test_a_signal_to_the_tool_alone_is_handed_on(backscope, number):
     process, child = backscope.hang("flask*", "clear")
     process.send_signal(number)
@@ -123,7 +125,8 @@ def test_a_signal_to_the_tool_alone_is_handed_on(backscope, number):
 
 
 @pytest.mark.parametrize("step", [
-    "createdb*", "flask db upgrade", pytest.param("flask db init", marks=pytest.mark.slow),
+    "createdb*", *(pytest.param(s, marks=pytest.mark.slow)
+                   for s in ("flask db init", "flask db upgrade")),
 ])  # fmt: skip
 def test_an_interrupted_keep_puts_everything_back(backscope, step):
     before = backscope.snapshot()
@@ -150,6 +153,7 @@ def test_a_terminal_that_closes(backscope):
     assert len(backscope.sql("SELECT * FROM sequences")) == 3
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_does_not_stop_a_reset(backscope):
     read, write = os.pipe()
     process = subprocess.Popen(

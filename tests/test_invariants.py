@@ -122,6 +122,7 @@ def check(backscope, strangers, drawn):
 
 @settings(max_examples=2, phases=[Phase.generate], derandomize=True, **FEW)
 @given(drawn=DRAWN)
+@pytest.mark.slow
 def test_no_fault_touches_another_database(backscope, strangers, drawn):
     check(backscope, strangers, drawn)
 
@@ -134,6 +135,7 @@ def test_no_fault_at_all_touches_another_database(backscope, strangers, drawn):
     check(backscope, strangers, drawn)
 
 
+@pytest.mark.slow
 def test_no_environment_touches_another_database(backscope, strangers):
     """The same names in all places at once; PASSWORD is the only one that is right."""
     others = strangers()

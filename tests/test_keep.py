@@ -30,8 +30,8 @@ def test_keep_and_undo_and_undo_again(backscope):
 
 
 @pytest.mark.parametrize("step", [
-    "psql*", "createdb*", "flask db upgrade",
-    *(pytest.param(step, marks=pytest.mark.slow) for step in ("mv*", "flask db init")),
+    "flask db upgrade", *(pytest.param(step, marks=pytest.mark.slow)
+                          for step in ("psql*", "mv*", "createdb*", "flask db init")),
 ])  # fmt: skip
 def test_a_rebuild_that_fails_puts_everything_back(backscope, once, step):
     before = backscope.snapshot()
@@ -41,6 +41,7 @@ def test_a_rebuild_that_fails_puts_everything_back(backscope, once, step):
     assert backscope.snapshot() == before
 
 
+@pytest.mark.slow
 def test_a_first_rebuild_that_fails_leaves_nothing_half_made(fresh):
     result = fresh.run("rebuild", "--keep", FAIL="flask db upgrade", **fresh.fast)
     assert result.code == 1, result
@@ -48,6 +49,7 @@ def test_a_first_rebuild_that_fails_leaves_nothing_half_made(fresh):
     assert fresh.folders() == []
 
 
+@pytest.mark.slow
 def test_a_result_that_is_not_right_is_put_back_too(backscope):
     before = backscope.snapshot()
     result = backscope.run("rebuild", "--keep", INSTEAD="flask db upgrade", DO="exit 0",
@@ -59,6 +61,7 @@ def test_a_result_that_is_not_right_is_put_back_too(backscope):
 
 
 @pytest.mark.parametrize("action", [["undo"], ["rebuild", "--keep"]])
+@pytest.mark.slow
 def test_doors_that_were_shut_are_opened_when_it_fails(kept, once, action):
     before = kept.mine()
     shut = f'psql -qXd postgres -c "ALTER DATABASE {kept.name} ALLOW_CONNECTIONS false"; exit 3'
@@ -70,8 +73,10 @@ def test_doors_that_were_shut_are_opened_when_it_fails(kept, once, action):
     assert kept.sql("SELECT 1") == [(1,)]
 
 
-@pytest.mark.parametrize("step", ["psql*", "mv migrations *", "mv migrations.~1~ migrations",
-                                  "mv migrations.~0~*"])  # fmt: skip
+@pytest.mark.parametrize("step", [
+    "mv migrations *", *(pytest.param(step, marks=pytest.mark.slow) for step in (
+        "psql*", "mv migrations.~1~ migrations", "mv migrations.~0~*")),
+])  # fmt: skip
 def test_an_undo_that_fails_is_finished_by_the_same_command(kept, once, step):
     name, oids = kept.name, kept.mine()
     result = kept.run("undo", FAIL_ONCE=step, **once)
@@ -92,6 +97,7 @@ def test_an_undo_that_fails_is_finished_by_the_same_command(kept, once, step):
     assert "0123456789ab_.py" not in content(kept)[2]
 
 
+@pytest.mark.slow
 def test_undo_of_a_chosen_number(kept):
     name = kept.name
     kept.postgres.sql(f'CREATE DATABASE "{name}.~3~" TEMPLATE model OWNER scope')
@@ -104,6 +110,7 @@ def test_undo_of_a_chosen_number(kept):
     assert kept.mine()[name] == oid
 
 
+@pytest.mark.slow
 def test_an_undo_that_was_begun_comes_before_another(kept, once):
     kept.run("undo", FAIL_ONCE="mv*", **once)
     assert "An undo is begun" in kept.refused("undo", "1").err
@@ -111,6 +118,7 @@ def test_an_undo_that_was_begun_comes_before_another(kept, once):
     assert "An undo is begun" in kept.run("status").out
 
 
+@pytest.mark.slow
 def test_undo_takes_the_newest(kept):
     name = kept.name
     kept.postgres.sql(f'CREATE DATABASE "{name}.~3~" TEMPLATE model OWNER scope')
@@ -120,6 +128,7 @@ def test_undo_takes_the_newest(kept):
     assert kept.mine()[name] == oids[f"{name}.~1~"]
 
 
+@pytest.mark.slow
 def test_undo_of_half_a_pair(kept):
     """Where only migrations are kept there is nothing to swap; a database alone is swapped."""
     name, oids = kept.name, kept.mine()
@@ -135,6 +144,7 @@ def test_undo_of_half_a_pair(kept):
     assert f"rm -r {kept.folder}/migrations.~1~   removes it" in out
 
 
+@pytest.mark.slow
 def test_undo_without_a_current_database(kept):
     kept.postgres.sql(f"DROP DATABASE {kept.name}")
     shutil.rmtree(kept.folder / "migrations")
@@ -145,6 +155,7 @@ def test_undo_without_a_current_database(kept):
     assert kept.folders() == ["migrations"]
 
 
+@pytest.mark.slow
 def test_undo_with_a_session_in_the_way(kept):
     session = kept.as_scope(f"{kept.name}.~1~")
     error = kept.refused("undo").err
@@ -156,6 +167,7 @@ def test_undo_with_a_session_in_the_way(kept):
     assert kept.sql("SELECT 1", database=f"{kept.name}.~1~") == [(1,)]
 
 
+@pytest.mark.slow
 def test_names_near_the_limit(fresh, postgres):
     name = "x" * 60
     for length, code in ((59, 0), (60, 2)):
@@ -169,6 +181,7 @@ def test_names_near_the_limit(fresh, postgres):
     assert "63 bytes" in fresh.run("rebuild", POSTGRES_DB="ü" * 32).err
 
 
+@pytest.mark.slow
 def test_a_database_that_accepts_no_connections_is_told_and_mended(kept):
     kept.postgres.sql(f"ALTER DATABASE {kept.name} ALLOW_CONNECTIONS false")
     error = kept.refused("clear").err
@@ -179,6 +192,7 @@ def test_a_database_that_accepts_no_connections_is_told_and_mended(kept):
     assert kept.sql("SELECT 1") == [(1,)]
 
 
+@pytest.mark.slow
 def test_undo_opens_what_was_left_closed(kept):
     kept.postgres.sql(f"ALTER DATABASE {kept.name} ALLOW_CONNECTIONS false")
     assert kept.run("undo").code == 0

@@ -34,6 +34,7 @@ def again(backscope, *arguments):
         for number in range(6)
     ],
 )
+@pytest.mark.slow
 def test_killed_at_any_moment_the_same_command_mends_it(backscope, number, when):
     confirm = ["--confirm", backscope.name]
     kill(backscope, when, SIX[number] + "*", "rebuild", *confirm)
@@ -47,6 +48,7 @@ def test_killed_at_any_moment_the_same_command_mends_it(backscope, number, when)
 @pytest.mark.parametrize("step", [
     "psql*", "createdb*", *(pytest.param(s, marks=pytest.mark.slow) for s in ("mv*", SIX[3])),
 ])  # fmt: skip
+@pytest.mark.slow
 def test_killed_while_keeping_undo_mends_it(backscope, step):
     old = content(backscope)
     kill(backscope, "AFTER", step, "rebuild", "--keep")
@@ -56,7 +58,7 @@ def test_killed_while_keeping_undo_mends_it(backscope, step):
     assert content(backscope) == old
 
 
-@pytest.mark.parametrize("step", ["psql*", "createdb*"])
+@pytest.mark.parametrize("step", ["psql*", pytest.param("createdb*", marks=pytest.mark.slow)])
 def test_killed_while_keeping_the_same_command_finishes_it(backscope, step):
     old = content(backscope)
     kill(backscope, "AFTER", step, "rebuild", "--keep")
@@ -69,8 +71,8 @@ def test_killed_while_keeping_the_same_command_finishes_it(backscope, step):
 
 
 @pytest.mark.parametrize("step", [
-    "psql*", "mv migrations.~1~ migrations",
-    *(pytest.param(s, marks=pytest.mark.slow) for s in ("mv migrations *", "mv migrations.~0~*")),
+    "psql*", *(pytest.param(s, marks=pytest.mark.slow) for s in (
+        "mv migrations.~1~ migrations", "mv migrations *", "mv migrations.~0~*")),
 ])  # fmt: skip
 def test_killed_while_undoing_the_same_command_finishes_it(kept, step):
     name, oids = kept.name, kept.mine()

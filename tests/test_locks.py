@@ -3,6 +3,8 @@
 import os
 import shutil
 
+import pytest
+
 ANOTHER = "Another reset of"
 
 
@@ -21,6 +23,7 @@ def test_h24_two_resets_at_once(backscope):
     assert backscope.run("clear", **backscope.fast).code == 0
 
 
+@pytest.mark.slow
 def test_h24_many_at_once_one_wins(backscope):
     processes = [backscope.start("clear", **backscope.fast) for _ in range(4)]
     codes = []
@@ -32,6 +35,7 @@ def test_h24_many_at_once_one_wins(backscope):
     assert backscope.sql("SELECT * FROM sequences") == []
 
 
+@pytest.mark.slow
 def test_h24_another_checkout_and_what_a_killed_tool_left_running(backscope):
     other = backscope.folder.parent / "other"
     shutil.copytree(backscope.folder, other, symlinks=True)

@@ -33,6 +33,7 @@ def unnamed(fresh):
         fresh.postgres.sql(f"DROP DATABASE {identifier(made)}")
 
 
+@pytest.mark.slow
 def test_h26_each_name_by_hand_works(unnamed):
     postgres, before = unnamed.postgres, set(unnamed.postgres.databases())
     table = "CREATE TABLE sequences (id text, values text, values_requested bool)"
@@ -53,6 +54,7 @@ def test_h26_each_name_by_hand_works(unnamed):
         postgres.sql(f"DROP DATABASE {identifier(name)}")
 
 
+@pytest.mark.slow
 def test_h26_a_whole_rebuild_and_undo_of_an_awkward_name(unnamed):
     name = "My \"q'uote"
     for action in (["rebuild"], ["rebuild", "--keep"], ["undo"], ["clear", f"--confirm={name}"]):

@@ -14,6 +14,7 @@ def steps(backscope):
 
 
 @pytest.mark.inside
+@pytest.mark.slow
 def test_clear_runs_the_documented_command(backscope):
     backscope.sql("INSERT INTO searches (term) VALUES ('fib')")
     result = backscope.run("clear")
@@ -44,6 +45,7 @@ def test_rebuild_runs_the_documented_commands_in_order(backscope):
     assert backscope.folders() == ["migrations", "migrations.~1~"]
 
 
+@pytest.mark.slow
 def test_the_first_rebuild_leaves_out_what_is_not_there(fresh):
     result = fresh.run("rebuild")
     assert result.code == 0, result
@@ -55,6 +57,7 @@ def test_the_first_rebuild_leaves_out_what_is_not_there(fresh):
 
 @pytest.mark.parametrize("number", [0, 1, 2, 5, *(pytest.param(n, marks=pytest.mark.slow)
                                                    for n in (3, 4))])  # fmt: skip
+@pytest.mark.slow
 def test_each_failing_step_stops_the_rebuild(backscope, number):
     wanted, confirm = steps(backscope), ["--confirm", backscope.name]
     result = backscope.run("rebuild", *confirm, FAIL=wanted[number], **backscope.fast)
@@ -89,6 +92,7 @@ def test_a_failing_clear_is_told(backscope):
         (["unflag"], ["psql", "UPDATE sequences"]),
     ],
 )
+@pytest.mark.slow
 def test_the_dry_run_prints_and_does_nothing(backscope, action, calls):
     before = backscope.snapshot()
     result = backscope.run(*action, "--dry-run")
@@ -101,6 +105,7 @@ def test_the_dry_run_prints_and_does_nothing(backscope, action, calls):
     assert typed[0].startswith("export PGHOST=")
 
 
+@pytest.mark.slow
 def test_the_dry_run_tells_what_would_be_refused(backscope):
     with backscope.as_scope():
         result = backscope.refused("rebuild", "--dry-run")

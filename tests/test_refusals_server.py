@@ -29,6 +29,7 @@ def test_h10_no_server_wrong_password_unknown_role_unknown_host(backscope):
     assert "unset POSTGRES_PASSWORD" in error
 
 
+@pytest.mark.slow
 def test_h10_a_maintenance_database_that_is_closed(backscope, postgres):
     postgres.sql("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
     try:
@@ -58,6 +59,7 @@ def test_h11_sessions_in_the_way(backscope):
         assert f"pid {pid} on" in result.out.split("Ended")[1]
 
 
+@pytest.mark.slow
 def test_h11_sessions_that_the_role_may_not_end(backscope):
     with contextlib.closing(backscope.postgres.connect(backscope.name)):
         error = backscope.refused("rebuild", "--confirm", backscope.name, "--force").err
@@ -82,6 +84,7 @@ def test_h12_a_lock_in_the_way(backscope):
     assert backscope.sql("SELECT * FROM sequences") == []
 
 
+@pytest.mark.slow
 def test_h12_a_lock_that_comes_later_does_not_hang(backscope):
     """The lock is taken when all was looked at, and the command has not begun."""
     admin = " ".join(f"{k}='{backscope.postgres.variables[k]}'" for k in ("PGUSER", "PGPASSWORD"))
@@ -102,6 +105,7 @@ def test_h12_a_lock_that_comes_later_does_not_hang(backscope):
     assert len(backscope.sql("SELECT * FROM sequences")) == 3
 
 
+@pytest.mark.slow
 def test_h13_h14_a_role_that_may_not_create_or_does_not_own(backscope, role):
     backscope.write_env(POSTGRES_USER=role)
     for action in (["rebuild", "--confirm", backscope.name], ["rebuild", "--keep"]):
@@ -115,6 +119,7 @@ def test_h13_h14_a_role_that_may_not_create_or_does_not_own(backscope, role):
     assert "is owned by" not in error
 
 
+@pytest.mark.slow
 def test_h15_a_role_that_may_not_create_tables(backscope, role):
     if backscope.postgres.sql("SHOW server_version_num")[0][0] < "150000":
         backscope.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
@@ -126,11 +131,13 @@ def test_h15_a_role_that_may_not_create_tables(backscope, role):
     assert said in backscope.run("status").out
 
 
+@pytest.mark.slow
 def test_h15_tables_of_another_role(backscope):
     backscope.sql('ALTER TABLE "user" OWNER TO postgres')
     assert "The role scope does not own user" in backscope.refused("clear").err
 
 
+@pytest.mark.slow
 def test_h16_a_session_on_template1(backscope):
     with contextlib.closing(backscope.postgres.connect("template1")) as session:
         for verb in (["rebuild", "--confirm", backscope.name], ["rebuild", "--keep"]):
@@ -139,6 +146,7 @@ def test_h16_a_session_on_template1(backscope):
             assert f"pg_terminate_backend({session.info.backend_pid})" in error
 
 
+@pytest.mark.slow
 def test_h16_a_template1_of_another_system(backscope):
     sql = backscope.postgres.sql
     if sql("SHOW server_version_num")[0][0] < "150000":
@@ -151,6 +159,7 @@ def test_h16_a_template1_of_another_system(backscope):
         sql("UPDATE pg_database SET datcollversion = NULL WHERE datname = 'template1'")
 
 
+@pytest.mark.slow
 def test_h16_a_template1_that_is_no_template(backscope, postgres):
     postgres.sql("ALTER DATABASE template1 IS_TEMPLATE false")
     try:
@@ -160,12 +169,14 @@ def test_h16_a_template1_that_is_no_template(backscope, postgres):
         postgres.sql("ALTER DATABASE template1 IS_TEMPLATE true")
 
 
+@pytest.mark.slow
 def test_no_database_to_clear(fresh):
     error = fresh.refused("clear").err
     assert "There is no database" in error
     assert "make db-rebuild   sets it up" in error
 
 
+@pytest.mark.slow
 def test_h23_a_database_that_was_half_dropped(backscope, postgres):
     """PostgreSQL marks it by datconnlimit -2 from 15.4 on, and lets nobody in."""
     postgres.sql(f"UPDATE pg_database SET datconnlimit = -2 WHERE datname = '{backscope.name}'")
@@ -175,6 +186,7 @@ def test_h23_a_database_that_was_half_dropped(backscope, postgres):
     assert result.code == 0, result
 
 
+@pytest.mark.slow
 def test_a_database_that_lets_nobody_in_can_be_rebuilt(backscope, postgres):
     postgres.sql(f"REVOKE CONNECT ON DATABASE {backscope.name} FROM PUBLIC, scope")
     assert "permission denied for database" in backscope.refused("clear").err
@@ -182,6 +194,7 @@ def test_a_database_that_lets_nobody_in_can_be_rebuilt(backscope, postgres):
     assert result.code == 0, result
 
 
+@pytest.mark.slow
 def test_a_connection_limit_that_is_reached(backscope, postgres):
     postgres.sql("ALTER ROLE scope CONNECTION LIMIT 1")
     try:

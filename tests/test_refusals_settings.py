@@ -15,6 +15,7 @@ def test_h3_no_dotenv(backscope):
     assert ".env is no file" in backscope.refused("clear").err
 
 
+@pytest.mark.slow
 def test_h4_no_name_or_the_servers_own(backscope):
     before = backscope.postgres.databases()
     for name in (None, "", "postgres", "template0", "template1"):
@@ -40,6 +41,7 @@ def test_h5_the_environment_wins_and_is_shown(backscope):
     assert backscope.sql("SELECT * FROM searches", database=other) == []
 
 
+@pytest.mark.slow
 def test_h6_the_testing_environment(backscope):
     backscope.write_env(APP_ENVIRONMENT="testing", POSTGRES_DISPOSABLE_DB="dis_posable")
     for verb in set(VERBS) - {"status", "disposable"}:
@@ -48,6 +50,7 @@ def test_h6_the_testing_environment(backscope):
         assert "make db-disposable" in error
 
 
+@pytest.mark.slow
 def test_h7_an_unknown_environment(backscope):
     for name in ("staging", "", "Development"):
         backscope.write_env(APP_ENVIRONMENT=name)
@@ -58,6 +61,7 @@ def test_h7_an_unknown_environment(backscope):
     assert "which this Backscope does not know" in error
 
 
+@pytest.mark.slow
 def test_h8_characters_that_mean_something_in_a_url(backscope):
     for variable, character in (("DB", "?"), ("PASSWORD", "@"), ("USER", ":"), ("HOST", "/")):
         backscope.write_env(**{f"POSTGRES_{variable}": f"xy{character}zzy"})
@@ -119,12 +123,14 @@ def test_h31_lines_that_do_not_parse(backscope):
     assert "at line 7" in backscope.refused("clear").err
 
 
+@pytest.mark.slow
 def test_h31_a_port_that_is_none(backscope):
     for port in ("", "65536", "five", "\u0665", "-1"):
         backscope.write_env(POSTGRES_PORT=port)
         assert "POSTGRES_PORT is no port number" in backscope.refused("clear").err
 
 
+@pytest.mark.slow
 def test_an_empty_user_and_odd_hosts(backscope):
     for change, said in (
         ({"POSTGRES_USER": ""}, "POSTGRES_USER is empty"),
@@ -147,6 +153,7 @@ def test_all_findings_are_reported_together(backscope, role):
         assert part in error
 
 
+@pytest.mark.slow
 def test_confirm_must_be_right_even_if_nothing_asks(backscope):
     for action in (["unflag"], ["rebuild", "--keep"], ["undo"], ["clear", "A1"]):
         assert "CONFIRM is" in backscope.refused(*action, "--confirm", "").err

@@ -50,7 +50,9 @@ def go(tmp_path, capsys):
     def run_steps(*steps, belt=None, before=0, deaf=False, **more):
         with Signals() as signals:
             signals.caught, signals.deaf, signals.running = before, deaf, Running(tmp_path)
-            outcome = run(steps, settings_of(checkout=tmp_path), lambda: belt or {}, signals, **more)
+            outcome = run(
+                steps, settings_of(checkout=tmp_path), lambda: belt or {}, signals, **more
+            )
         assert signals.running == []
         return outcome, capsys.readouterr().out, signals.name
 

@@ -45,6 +45,7 @@ def test_only_some_sequences_are_forgotten(backscope):
     assert "there is nothing to do" in result.out
 
 
+@pytest.mark.slow
 def test_rows_that_come_back_are_told(backscope):
     stick(backscope, 1)
     for words in (["clear", "A1"], ["unflag"]):
@@ -54,6 +55,7 @@ def test_rows_that_come_back_are_told(backscope):
         assert "ended with exit status 3" in error
 
 
+@pytest.mark.slow
 def test_malformed_numbers_are_all_named(backscope):
     error = backscope.refused("clear", "A000001", "B7 A0000045", "A", "45", "A٤٥", "';--").err
     for bad in ("B7", "A0000045", "A,", "45", "';--"):
@@ -66,6 +68,7 @@ def test_malformed_numbers_are_all_named(backscope):
 @pytest.mark.parametrize(
     "change", ['ALTER TABLE sequences RENAME "values" TO terms', "DROP TABLE sequences"]
 )
+@pytest.mark.slow
 def test_a_table_of_another_backscope(backscope, change):
     backscope.sql(change)
     for action in (["clear", "A1"], ["unflag"]):
@@ -75,6 +78,7 @@ def test_a_table_of_another_backscope(backscope, change):
     assert "not looked for" in backscope.run("status").out
 
 
+@pytest.mark.slow
 def test_a_lock_stops_an_unflag_only_if_it_conflicts(backscope):
     stick(backscope, 1)
     with contextlib.closing(backscope.as_scope()) as session:

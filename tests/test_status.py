@@ -50,6 +50,7 @@ def test_the_models_beside_the_database(backscope):
         assert words in text
 
 
+@pytest.mark.slow
 def test_where_each_setting_came_from(backscope):
     backscope.write_env(POSTGRES_HOST=None, APP_ENVIRONMENT=None)
     seen = table(backscope.run("status", POSTGRES_USER="scope"))
@@ -58,6 +59,7 @@ def test_where_each_setting_came_from(backscope):
     assert "DB PORT PASSWORD: from .env" in seen["Settings"]
 
 
+@pytest.mark.slow
 def test_the_revision_in_words(backscope):
     (head,) = backscope.sql("SELECT version_num FROM alembic_version")[0]
     later = backscope.folder / "migrations/versions/b.py"
@@ -83,6 +85,7 @@ def test_status_without_database_and_without_server(fresh):
     assert "Connection refused" in fresh.refused("status").err  # it could not look
 
 
+@pytest.mark.slow
 def test_status_tells_of_sessions_and_of_what_stops_what(backscope):
     with contextlib.closing(backscope.as_scope()) as session:
         session.autocommit = False
@@ -98,6 +101,7 @@ def test_status_tells_of_sessions_and_of_what_stops_what(backscope):
     assert "make db-rebuild FORCE=1" in result.out
 
 
+@pytest.mark.slow
 def test_a_large_table_costs_no_more(backscope):
     backscope.sql(
         "INSERT INTO sequences (id, shift, values_requested)"

@@ -33,6 +33,7 @@ def test_h25_the_password_is_nowhere(backscope):
     assert PASSWORD not in backscope.refused("clear").err
 
 
+@pytest.mark.slow
 def test_h27_libpqs_variables_redirect_nothing(backscope):
     for dotenv in ({}, {"PGHOSTADDR": "127.0.0.2", "PGSERVICE": "nothing"}):
         backscope.write_env(**dotenv)
@@ -52,6 +53,7 @@ def test_h27_libpqs_variables_redirect_nothing(backscope):
     assert not gone & set(seen)
 
 
+@pytest.mark.slow
 def test_h28_psqlrc_and_pager_and_locale_have_no_effect(backscope):
     (backscope.folder.parent / "home" / ".psqlrc").write_text("\\echo chatty\n\\set QUIET off\n")
     german = {"LC_ALL": "de_DE.UTF-8", "PAGER": "cat >/dev/null; sleep 600", "PSQL_PAGER": "false"}
@@ -61,6 +63,7 @@ def test_h28_psqlrc_and_pager_and_locale_have_no_effect(backscope):
     assert backscope.sql("SELECT count(*) FROM sequences") == [(2,)]
 
 
+@pytest.mark.slow
 def test_h29_another_machine(backscope):
     """A host that only the resolver knows to be this machine stands for another one."""
     host = "127.1"
@@ -74,6 +77,7 @@ def test_h29_another_machine(backscope):
     assert backscope.sql("SELECT * FROM sequences") == []
 
 
+@pytest.mark.slow
 def test_h32_the_unix_socket(backscope):
     folder = backscope.postgres.variables["PG_SOCKET_DIR"]
     backscope.write_env(POSTGRES_HOST="")
@@ -87,6 +91,7 @@ def test_h32_the_unix_socket(backscope):
 
 
 @pytest.mark.parametrize("flags", [[], ["--verbose"]])
+@pytest.mark.slow
 def test_a_command_that_prints_megabytes_or_no_utf_8(backscope, flags):
     noise = "yes 'one more line of it' | head -c 3000000; head -c 200000 /dev/zero | tr '\\0' x;"
     noise += " printf '\\377\\376 \\303\\n the last line\\n'; exit 5"

@@ -41,7 +41,8 @@ def test_with_postgres_says_what_is_wrong():
     assert with_postgres("no-such-command").returncode == 127
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, *(pytest.param(n, marks=pytest.mark.slow)
+                                   for n in (signal.SIGTERM, signal.SIGHUP))])  # fmt: skip
 def test_with_postgres_ends_with_its_command_on_a_signal(number):
     script = "echo $PG_SOCKET_DIR; exec sleep 99"
     process = subprocess.Popen(
@@ -63,6 +64,7 @@ def test_with_postgres_interrupted_while_it_starts():
     assert process.wait(30) in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_several_servers_at_once():
     script = 'psql -XAtc "show port"; echo "$PG_SOCKET_DIR"'
     command = [sys.executable, str(ROOT / "bin/with-postgres"), "sh", "-c", script]
@@ -72,6 +74,7 @@ def test_several_servers_at_once():
     assert all(map(gone, bases))
 
 
+@pytest.mark.slow
 def test_with_postgres_needs_no_open_folder(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root runs the server as another user, from a copy of the programs")

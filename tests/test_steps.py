@@ -1,0 +1,259 @@
+"""What the procedures beside the page do and say, purely: their steps, results and ways back."""
+
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import pytest
+from facts_of import (
+    contents_of,
+    database_of,
+    facts_of,
+    folders_of,
+    said,
+    session_of,
+    settings_of,
+    table_of,
+    wish_of,
+)  # fmt: skip
+
+from resetting import Failed, aside, building, results
+from resetting.backscope import INSIDE
+from resetting.disposable import Disposable
+from resetting.facts import App, Lock
+from resetting.procedures import Procedure
+from resetting.sequences import Forget, Unflag
+from resetting.undo import Undo
+
+C, DE = ("C", "C", "c", ""), ("de_DE", "de_DE", "c", "")
+
+
+def shown(steps):
+    """The steps as they are typed."""
+    return [str(step) for step in steps]
+
+
+def failing(result, *arguments):
+    """What a result says when it is not as it should be."""
+    with pytest.raises(Failed) as caught:
+        result(*arguments)
+    return caught.value.finding.what
+
+
+@pytest.mark.parametrize(
+    ("old", "template", "options"),
+    [
+        (None, ("UTF8", DE), ""),
+        (None, ("SQL_ASCII", C), "-E UTF8 -T template0"),
+        (None, ("LATIN1", DE), "-E UTF8 -l C -T template0"),
+        (("UTF8", C), ("UTF8", C), ""),
+        (("UTF8", DE), ("UTF8", C), "-E UTF8 -l de_DE -T template0"),
+        (("UTF8", ("C", "de_DE", "c", "")), ("UTF8", C),
+         "-E UTF8 --lc-collate=C --lc-ctype=de_DE -T template0"),
+        (("UTF8", ("C", "C", "i", "de-DE")), ("UTF8", C),
+         "-E UTF8 -l C --locale-provider=icu --icu-locale=de-DE -T template0"),
+    ],
+)  # fmt: skip
+def test_h33_the_new_database_has_the_encoding_and_locale_of_the_old(old, template, options):
+    made = database_of(encoding=old[0], locale=old[1]) if old else None
+    template1 = database_of("template1", encoding=template[0], locale=template[1])
+    facts = facts_of(database=made, template=template1)
+    assert " ".join(building.locale_options(facts)) == options
+
+
+def test_rows_come_along_with_their_keys():
+    table = table_of(columns=("id", "old"), serials={"id": 17})
+    source = database_of(contents=contents_of(table, table_of("s.empty", rows=0, columns=("x",))))
+    models = {"sequences": ("id", "new"), "s.empty": ("x",), "searches": ("term",)}
+    comment, copy, done = building.carry_steps(
+        facts_of(app=App(tables=models)), source, "scope.~1~"
+    )
+    assert "scope.~1~ are still to come" in str(comment)
+    assert copy.argv[-1] == 'COPY "sequences" ("id") TO STDOUT'
+    assert copy.into.argv[-1].startswith('COPY "sequences" ("id") FROM STDIN; SELECT setval(')
+    assert 'GREATEST(17, (SELECT max("id") FROM "sequences")))' in copy.into.argv[-1]
+    assert str(done).endswith("IS NULL'")
+    assert not building.only_copies(None, source)
+    assert building.only_copies(contents_of(table_of(rows=3), table_of("searches", 0)), source)
+    assert not building.only_copies(contents_of(table_of(rows=4)), source)
+
+
+def test_h11_nobody_stays_connected_to_what_is_set_aside():
+    closed, ended, renamed = shown(aside.set_aside(database_of(), 2, end=True))
+    assert "ALLOW_CONNECTIONS false" in closed
+    assert "pg_terminate_backend" in ended
+    assert renamed.endswith("""RENAME TO "scope.~2~"; ALTER DATABASE "scope.~2~" \
+ALLOW_CONNECTIONS true'""")
+
+
+def test_h42_putting_back_removes_only_what_this_run_made():
+    before = facts_of(folders=folders_of())
+    kept = {1: database_of("scope.~1~", open=False)}
+    now = facts_of(database=database_of(oid=5), kept=kept, folders=folders_of(("b",), n1=("a",)))
+    assert shown(aside.put_back(before, now, made=False, number=1)) == []
+    assert shown(aside.put_back(before, now, made=True, number=1))[1:] == [
+        "dropdb --force scope",
+        """psql -X -d postgres -c 'ALTER DATABASE "scope.~1~" RENAME TO "scope"'""",
+        "rm -r migrations", "mv migrations.~1~ migrations",
+    ]  # fmt: skip
+    assert shown(aside.put_back(before, replace(now, reached=False), made=True, number=1)) == []
+
+
+def test_h18_h47_what_was_built_is_looked_at():
+    wish, before = wish_of(), facts_of(app=App(tables={"sequences": ()}))
+    whole = facts_of(database=database_of(rows=0))
+    assert "rebuilt: 1 table at revision a" in results.built(wish, before, whole)
+    first = replace(before, database=None)
+    assert "is set up" in results.built(wish, first, whole)
+    for contents, what in (
+        (None, "could not be checked"), (contents_of(), "has no revision"),
+        (contents_of(revisions=["a"]), "lacks the tables sequences"),
+        (contents_of(table_of(rows=1), revisions=["a"]), "is not empty: template1 brought"),
+    ):  # fmt: skip
+        now = facts_of(database=database_of(contents=contents))
+        assert what in failing(results.built, wish, before, now)
+    carry = wish_of(carry=True)
+    now = replace(whole, kept={1: database_of("scope.~1~", rows=3)})
+    assert "Not all rows came along" in failing(results.built, carry, before, now)
+
+
+def test_h19_h20_what_was_cleared_is_looked_at():
+    before = facts_of()
+    assert "took no action" in failing(results.cleared, wish_of("clear"), before, before, "")
+    left = facts_of(database=database_of(contents=contents_of(table_of(oid=9, rows=2))))
+    assert "still holds rows in sequences 2" in failing(
+        results.cleared, wish_of("clear"), before, left, ""
+    )
+    assert results.remains(left) == "1 table, sequences 2"
+    assert results.remains(facts_of(database=None)) == "what cannot be seen"
+
+
+def test_some_sequences():
+    wish = wish_of("clear", sequences=("A000001", "A000002"), force=True)
+    seen = facts_of(cached=("A000001",), locks=(Lock(session_of(), "sequences", "ExclusiveLock"),))
+    forget = Forget(wish)
+    assert [step.argv[-1] for step in forget.steps(seen)] == [
+        "SELECT pg_terminate_backend(11)",
+        "DELETE FROM sequences WHERE id IN ('A000001', 'A000002')",
+    ]
+    away = replace(seen, settings=settings_of(POSTGRES_HOST="db.example"))
+    assert forget.loses(away) == "This clears A000001 of scope."
+    assert forget.loses(seen) == forget.loses(facts_of()) == ""
+    assert "came back" in failing(forget.result, seen, seen)
+    assert forget.result(seen, facts_of()) == "1 forgotten: A000001; not cached: A000002"
+    unflag = Unflag(replace(wish, verb="unflag"))
+    stuck = replace(seen, stuck=("A000001",), sessions=(session_of(),))
+    assert "a download really in progress" in next(unflag.rows(stuck))[1]
+    assert list(unflag.steps(stuck))[1].argv[-1].endswith("IN ('A000001', 'A000002')")
+    assert "came back" in failing(unflag.result, stuck, stuck)
+    assert unflag.unchanged(stuck, stuck)
+
+
+def test_the_disposable_database():
+    procedure = Disposable(wish_of("disposable", force=True))
+    assert shown(procedure.steps(facts_of())) == ["dropdb --force scope", "createdb scope"]
+    assert said(procedure.refuses(facts_of(creates=False)))
+    assert "not there" in failing(procedure.result, facts_of(), facts_of())
+    assert procedure.unchanged(facts_of(), facts_of())
+    empty = facts_of(database=database_of(oid=5, contents=contents_of()))
+    assert procedure.result(facts_of(), empty) == "scope is there, empty"
+
+
+def test_h44_how_far_an_undo_came_is_said():
+    kept = {1: database_of("scope.~1~", ("b",))}
+    before = facts_of(kept=kept, folders=folders_of(n1=("b",)))
+    undo = Undo(wish_of("undo", force=True))
+    assert "not begun" in undo.afterwards(before, before).what
+    assert "cannot be seen" in undo.afterwards(before, replace(before, reached=False)).what
+    swapped = {1: database_of("scope.~1~", ("a",))}
+    begun = replace(before, database=database_of(revisions=("b",), oid=9), kept=swapped)
+    assert "begun, not finished" in undo.afterwards(before, begun).what
+    assert "begun" in failing(undo.result, before, begun)
+    done = replace(begun, folders=folders_of(("b",), n1=("a",)))
+    assert "finished" in undo.afterwards(before, done).what
+    assert list(undo.rows(begun)) == [
+        ("Undo", "begun: the databases were swapped, their migrations not yet")
+    ]
+    busy = replace(before, sessions=(session_of(),))
+    assert "ALLOW_CONNECTIONS false" in shown(undo.steps(busy))[0]
+    (opening,) = undo.put_back(before, replace(before, database=database_of(open=False)), True)
+    assert "ALLOW_CONNECTIONS true" in str(opening)
+    alone = replace(before, database=None)
+    assert [label for label, _ in undo.rows(alone)] == ["Comes"]
+
+
+def test_a_procedure_that_says_nothing_of_its_own():
+    base = Procedure(wish_of("new"))
+    facts = facts_of()
+    assert list(base.refuses(facts)) == list(base.steps(facts)) == list(base.rows(facts)) == []
+    assert base.loses(facts) == base.idle(facts) == base.afterwards(facts, facts).what == ""
+    assert list(base.put_back(facts, facts, True)) == []
+    assert base.blocking(replace(facts, sessions=(session_of(),))) == [session_of()]
+    with pytest.raises(NotImplementedError):
+        base.result(facts, facts)
+
+
+class Connection:
+    """A DB-API connection that says who it is."""
+
+    def __init__(self, *row):
+        self.row = row
+
+    def cursor(self):
+        return self
+
+    def execute(self, query):
+        assert "pg_postmaster_start_time" in query
+
+    def fetchone(self):
+        return self.row
+
+    def close(self):
+        pass
+
+    rollback = close
+
+
+def test_h38_the_belt_knows_a_stranger(monkeypatch):
+    monkeypatch.syspath_prepend(str(INSIDE))
+    import seat_belt
+
+    now = datetime.now(timezone.utc)
+    target = {"started": now.isoformat(), "database": "scope", "user": "scope", "oid": 7}
+
+    def stranger(*row):
+        return seat_belt.stranger(Connection(*row), target)
+
+    assert stranger(now, "scope", "scope", "7") == ""
+    assert "another scope" in stranger(now, "scope", "scope", "8")
+    assert "opened precious as scope, not" in stranger(now, "precious", "scope", "7")
+    assert "as boss, not" in stranger(now, "scope", "boss", "7")
+    later = now.replace(year=now.year + 1)
+    assert "on another server" in stranger(later, "scope", "scope", "7")
+    assert "is not scope as scope" in seat_belt.stranger(None, target)
+
+
+def test_h8_h9_the_probe_reads_a_url_as_sqlalchemy_does(monkeypatch):
+    monkeypatch.syspath_prepend(str(INSIDE))
+    import backscope_probe as probe
+
+    for name, text in {"USER": "u", "PASSWORD": "p/w", "HOST": "localhost", "PORT": "5432",
+                       "DB": "scope"}.items():  # fmt: skip
+        monkeypatch.setenv(f"POSTGRES_{name}", text)
+    start = "postgresql+psycopg2://u:p/w@"
+    for end, parts in {
+        "localhost:5432/scope": None, "127.0.0.1:5432/scope": None,
+        "localhost:5432/other": {"database": "other", "host": "localhost"},
+        "far:5432/scope": {"database": "scope", "host": "far"},
+        "localhost:5432/scope?host=/tmp": {"database": "scope", "host": "/tmp"},
+        "localhost:x/scope": {},
+    }.items():  # fmt: skip
+        told = probe.elsewhere(start + end)
+        assert told == parts if not parts else parts.items() <= told.items()
+    assert sys.modules["backscope_probe"] is probe
+    changes = [("remove_table", type("T", (), {"fullname": "t"})), ("add_constraint", None),
+               ("remove_column", None, "t", type("C", (), {"name": "c"}))]  # fmt: skip
+    assert [probe.in_words(change, "scope") for change in changes] == [
+        "the table t of scope is not in the models", "",
+        "t.c of scope is not in the models",
+    ]  # fmt: skip
