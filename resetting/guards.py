@@ -127,7 +127,8 @@ def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
             yield Finding(what, mend)
         table = facts.tables.get("sequences")
         if table and table.rows is None and not facts.locks:  # H47
-            what = f"The role {facts.settings.user} may not see all rows of sequences (row-level security?)."
+            role = facts.settings.user
+            what = f"The role {role} may not see all rows of sequences (row-level security?)."
             change = "ALTER TABLE sequences DISABLE ROW LEVEL SECURITY"
             yield Finding(what, facts.settings.psql(facts.settings.database, change, role=False))
 

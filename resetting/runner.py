@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -67,16 +68,19 @@ def execute(step: Step, settings: Settings, belt: Belt, signals: Signals,
             take: Any) -> tuple[str, bool]:  # fmt: skip
     """Run a step, with what it is piped into; the result is how it failed, and if by a signal."""
     parts = [step, step.into] if step.into else [step]
-    unable, failed, cut = "", "", False
+    unable, failed, cut, over = "", "", False, threading.Semaphore(0)
     with contextlib.ExitStack() as stack:
         signals.asking = step.asks
         try:
             for part, streams in zip(parts, pipes(step, stack)):
-                signals.running.append(start(part, settings, belt, streams, take))
+                signals.running.append(start(part, settings, belt, streams, take, over))
             if signals.caught and not signals.deaf:  # before there was a command
                 signals.hand_on()
         except (sh.CommandNotFound, sh.ForkException, OSError) as error:
             unable = f"{part.program} could not be run: {type(error).__name__}."
+    for _ in signals.running:
+        while not over.acquire(timeout=0.1):  # a signal that came just before waiting is seen
+            pass
     for part, command in zip(parts, list(signals.running)):  # our ends of a pipe are closed
         try:
             command.wait()
@@ -106,10 +110,11 @@ def pipes(step: Step, stack: contextlib.ExitStack) -> Iterator[dict[str, IO[Any]
 
 
 def start(step: Step, settings: Settings, belt: Belt, streams: Mapping[str, IO[Any]],
-          take: Any) -> Any:  # fmt: skip
-    """Start a command; `flask` is the one beside this interpreter (H1), and wears the belt."""
+          take: Any, over: threading.Semaphore) -> Any:  # fmt: skip
+    """Start a command, which releases `over` when it ends; `flask` is the one beside this interpreter (H1), and wears the belt."""
     is_flask = step.program == "flask"
-    program = os.path.join(os.path.dirname(sys.executable), "flask") if is_flask else step.program
+    beside = os.path.join(os.path.dirname(sys.executable), "flask")
+    program = beside if is_flask else step.program
     quiet: dict[str, Any] = {}
     if not step.asks:
         quiet = {"_err": take} if "_out" in streams else {
@@ -118,6 +123,6 @@ def start(step: Step, settings: Settings, belt: Belt, streams: Mapping[str, IO[A
     return command(
         *step.argv[1:], **quiet, **streams, _cwd=str(settings.checkout), _encoding="utf-8",
         _decode_errors="replace", _bg=True, _bg_exc=False, _no_out=True, _close_fds=False,
-        _new_session=not step.asks,
+        _new_session=not step.asks, _done=lambda *_: over.release(),
         _env={**os.environ, **(belt() if is_flask else {})},
     )  # fmt: skip

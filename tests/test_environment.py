@@ -39,13 +39,11 @@ def test_h1_an_environment_without_flask(backscope, other, recorders, tmp_path):
     assert "has no flask" in backscope.refused("clear", PATH=path).err
 
 
-@pytest.mark.slow
 def test_h1_an_environment_that_was_moved(backscope, other):
     (other / "bin/flask").write_text(f"#!{Path(sys.base_prefix)}/bin/python3\n")
     assert "was moved or copied" in backscope.refused("rebuild", "--confirm", backscope.name).err
 
 
-@pytest.mark.slow
 def test_h1_what_the_tool_needs_is_missing(backscope, other):
     next(other.glob("lib/python3*/site-packages/real.pth")).unlink()
     error = backscope.refused("clear").err

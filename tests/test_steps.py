@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import psycopg2
 import pytest
 from facts_of import (
     contents_of,
@@ -23,6 +24,7 @@ from resetting.disposable import Disposable
 from resetting.facts import App, Lock
 from resetting.procedures import Procedure
 from resetting.sequences import Forget, Unflag
+from resetting.server import no_connection
 from resetting.undo import Undo
 
 C, DE = ("C", "C", "c", ""), ("de_DE", "de_DE", "c", "")
@@ -191,6 +193,22 @@ def test_a_procedure_that_says_nothing_of_its_own():
     assert base.blocking(replace(facts, sessions=(session_of(),))) == [session_of()]
     with pytest.raises(NotImplementedError):
         base.result(facts, facts)
+
+
+@pytest.mark.parametrize(
+    ("said_of_it", "what", "mend"),
+    [
+        ("connection failed: FATAL:  too many connections for role", "too many", "LIMIT -1"),
+        ('connection failed: FATAL:  role "scope" does not exist', "exist", "CREATE ROLE"),
+        ("connection failed: FATAL:  password authentication failed", "password", "EDITOR"),
+        ("connection failed: Connection refused", "refused", "pg_isready"),
+        ("unsupported startup parameter: options", "pooler", "POSTGRES_PORT=5432"),
+    ],
+)
+def test_h10_h34_why_there_is_no_connection(said_of_it, what, mend):
+    found = no_connection(settings_of(), psycopg2.OperationalError(said_of_it))
+    assert what in found.what
+    assert mend in found.mend
 
 
 class Connection:
