@@ -111,7 +111,10 @@ def pipes(step: Step, stack: contextlib.ExitStack) -> Iterator[dict[str, IO[Any]
 
 def start(step: Step, settings: Settings, belt: Belt, streams: Mapping[str, IO[Any]],
           take: Any, over: threading.Semaphore) -> Any:  # fmt: skip
-    """Start a command, which releases `over` when it ends; `flask` is the one beside this interpreter (H1), and wears the belt."""
+    """Start a command, which releases `over` when it ends; `flask` wears the belt.
+
+    It is the flask beside this interpreter, and no other (H1).
+    """
     is_flask = step.program == "flask"
     beside = os.path.join(os.path.dirname(sys.executable), "flask")
     program = beside if is_flask else step.program

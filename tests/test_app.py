@@ -70,6 +70,7 @@ def test_h19_production_is_refused_without_the_word(backscope):
     assert "production" in result.out.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_h19_an_unclear_outcome_is_no_success(backscope):
     """What Backscope itself asks is answered through the tool, and "no" is no success."""
     backscope.write_env(APP_ENVIRONMENT="production")

@@ -69,6 +69,7 @@ def test_sh_runs_what_make_n_prints_and_does_the_same(linked):
         assert states[0] == states[1]
 
 
+@pytest.mark.slow
 def test_make_tells_its_status_and_what_it_refuses(linked):
     before = linked.snapshot()
     result, trace = run(linked, MAKE, "db-status")
