@@ -19,10 +19,11 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 from resetting import Failed, Finding, Interrupted, Refused, guards, refuse, screen
 from resetting.aside import put_back, set_aside
 from resetting.backscope import asking, environment_unfit, seat_belt
-from resetting.building import carry_steps, locale_options, only_copies
+from resetting.building import carry_all, locale_options, only_copies
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.disposable import Disposable
 from resetting.facts import Database, Facts, Session
+from resetting.moment import look_again
 from resetting.pairs import half_carried, pairs
 from resetting.procedures import Procedure, asks_to_clear, end_sessions
 from resetting.results import built, cleared, remains
@@ -78,8 +79,7 @@ class Clear(Procedure):
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
         """Say what a clear that failed has left."""
-        what = f"{now.settings.database} holds {remains(now)} now."
-        return Finding(what, f"{self.wish.make('status')}   tells more")
+        return Finding(remains(now), f"{self.wish.make('status')}   tells more")
 
     def narrowed(self) -> Procedure:
         """Only some sequences are another procedure."""
@@ -115,8 +115,7 @@ class Rebuild(Procedure):
         old = facts.database
         if not old or not self.sets_aside or half_carried(facts):
             return None
-        worth = not old.contents or old.contents.rows or old.revisions
-        return old if worth else None
+        return old if not old.contents or old.contents.rows or old.revisions else None
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         """Yield what stops a rebuild on the server and in the checkout."""
@@ -162,10 +161,7 @@ class Rebuild(Procedure):
             yield mv("migrations", numbered("migrations", number))
         # 4. Create a new database and furnish it with the Backscope database structure.
         yield createdb(name, *locale_options(facts))
-        source = kept or half_carried(facts) or next(iter(facts.kept.values()), None)
-        carry = self.wish.carry and source
-        called = numbered(name, number) if kept else source.name if source else ""
-        rows = list(carry_steps(facts, source, called)) if carry and source else []
+        rows = carry_all(facts, kept, number) if self.wish.carry else []
         yield from rows[:1]  # the comment: from here on the database is one that is being filled
         yield flask("db", "init")
         yield flask("db", "migrate")
@@ -241,19 +237,6 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
         return act(server, procedure, look_again(server, procedure, facts) if sentence else facts)
 
 
-def look_again(server: Server, procedure: Procedure, before: Facts) -> Facts:
-    """Look once more after a question: what was shown is what is touched (H40, H41)."""
-    if not server.holds_lock():
-        what = "The lock of this reset is lost: its session was ended while the question was open."
-        raise Refused(Finding(what, procedure.wish.again()))
-    now = replace(server.look(procedure.looks), app=before.app, busy=False)
-    if now.oid != before.oid:
-        what = f"{now.settings.database} is another database than the one that was shown."
-        raise Refused(Finding(what, f"{procedure.wish.again()}   shows the new one"))
-    refuse(procedure.in_the_way(now))
-    return now
-
-
 def act(server: Server, procedure: Procedure, before: Facts) -> int:
     """Run the steps, check the result, say it; raise what says that it failed."""
     from resetting.recovery import give_up
@@ -272,8 +255,7 @@ def act(server: Server, procedure: Procedure, before: Facts) -> int:
         except Failed as error:
             give_up(server, procedure, before, outcome, signals, error.finding)
         screen.done(result, time.monotonic() - began)
-        if wish.force and procedure.blocking(before):
-            screen.ended(procedure.blocking(before))
+        screen.ended(procedure.blocking(before) if wish.force else [])
     return 0
 
 
@@ -281,8 +263,7 @@ def status(wish: Wish, shown: Sequence[Procedure], environ: Mapping[str, str]) -
     """Show the state of things; the result is 0, as what would be refused is an answer, too."""
     with seeing(Status(wish), environ, acting=False) as (_, facts):
         screen.target(wish, facts)
-        if not facts.reached and facts.trouble:
-            raise Refused(facts.trouble)
+        refuse([facts.trouble] if facts.trouble and not facts.reached else [])
         show(wish, facts, {one.wish.verb: list(one.in_the_way(facts)) for one in shown})
     return 0
 

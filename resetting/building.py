@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from .commands import Step, copy, identifier, literal, psql
+from .commands import Step, copy, identifier, literal, numbered, psql
 from .facts import Contents, Database, Facts
-from .pairs import UNFINISHED
+from .pairs import UNFINISHED, half_carried
 
 
 def locale_options(facts: Facts) -> list[str]:
@@ -59,6 +59,15 @@ def carry_steps(facts: Facts, source: Database, called: str) -> Iterator[Step]:
         yield copy(called, name, into, both[table], *after)
     if filled:
         yield psql("postgres", comment + "NULL")
+
+
+def carry_all(facts: Facts, aside: Database | None, number: int) -> list[Step]:
+    """Give those steps for what is set aside now, or else was by a run that was killed."""
+    source = aside or half_carried(facts) or next(iter(facts.kept.values()), None)
+    if not source:
+        return []
+    called = numbered(aside.name, number) if aside else source.name
+    return list(carry_steps(facts, source, called))
 
 
 def only_copies(contents: Contents | None, source: Database | None) -> bool:

@@ -73,7 +73,19 @@ def conninfo(name: str) -> str:
     """Give a database for `psql -d`, which takes a=b and postgresql://x for more (H26)."""
     if re.fullmatch(r"\w[\w.~ -]*", name):
         return name
-    return "dbname='" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"dbname={in_quotes(name)}"
+
+
+def conninfo_value(text: str) -> str:
+    """Give a value of a connection string (libpq, "Keyword/Value Connection Strings")."""
+    if re.fullmatch(r"[\w.:/~-]+", text):
+        return text
+    return in_quotes(text)
+
+
+def in_quotes(text: str) -> str:
+    """Give a quoted value of a connection string."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def before_a_name(name: str) -> list[str]:

@@ -23,8 +23,9 @@ def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
 def remains(now: Facts) -> str:
     """Say what is in a database that a clear has changed, but not cleared."""
     if not now.contents:
-        return "what cannot be seen"
-    return f"{count(len(now.contents.tables), 'table')}, {now.contents.counts or 'no rows'}"
+        return f"What {now.settings.database} holds now cannot be seen."
+    holds = f"{count(len(now.contents.tables), 'table')}, {now.contents.counts or 'no rows'}"
+    return f"{now.settings.database} holds {holds} now."
 
 
 def built(wish: Wish, before: Facts, now: Facts) -> str:

@@ -189,7 +189,8 @@ def done(result: str, seconds: float) -> None:
 
 def ended(sessions: Sequence[Session]) -> None:
     """Print whom FORCE=1 has ended: a running Backscope answers its next request with an error."""
-    say("Ended, so restart Backscope if it is one of them:")
+    if sessions:
+        say("Ended, so restart Backscope if it is one of them:")
     for session in sessions:
         say(folded(str(session), 2))
 

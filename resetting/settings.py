@@ -110,8 +110,8 @@ class Settings:
         """Give a connection string for a command that is typed elsewhere (H56)."""
         words = {"host": self.host, "port": self.port, "user": self.user if role else ""}
         return " ".join(
-            [f"{name}={_value(value)}" for name, value in words.items() if value]
-            + [f"dbname={_value(database)}"]
+            [f"{name}={write.conninfo_value(value)}" for name, value in words.items() if value]
+            + [f"dbname={write.conninfo_value(database)}"]
         )
 
     def psql(self, database: str, sql: str, role: bool = True) -> str:
@@ -129,10 +129,7 @@ class Settings:
         return f"As a superuser: {self.psql('postgres', sql, role=False)}"
 
     def mask(self, text: str) -> str:
-        """Give a text that came from outside without the password (H25, H52).
-
-        A password that is also one of the names is no secret.
-        """
+        """Give a text from outside without the password, unless that is a name, too (H25, H52)."""
         others = self.environ.get("PGPASSWORD", "")
         for plain in {self.values["POSTGRES_PASSWORD"], self.password, others} - {""}:
             if plain not in (self.database, self.user, self.host):
@@ -171,13 +168,6 @@ class Settings:
             **{name: value for name, value in ours.items() if value},
             **self.values,
         }
-
-
-def _value(text: str) -> str:
-    """Give a value of a connection string (libpq, "Keyword/Value Connection Strings")."""
-    if re.fullmatch(r"[\w.:/~-]+", text):
-        return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def find_checkout(folder: str) -> Path:

@@ -1,0 +1,26 @@
+"""The moment between a question and the first touch: what was shown is what is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import Finding, Refused, refuse
+from .facts import Facts
+from .procedures import Procedure
+
+if TYPE_CHECKING:
+    from .server import Server
+
+
+def look_again(server: Server, procedure: Procedure, before: Facts) -> Facts:
+    """Look once more after a question: what was shown is what is touched (H40, H41)."""
+    if not server.holds_lock():
+        what = "The lock of this reset is lost: its session was ended while the question was open."
+        raise Refused(Finding(what, procedure.wish.again()))
+    now = replace(server.look(procedure.looks), app=before.app, busy=False)
+    if now.oid != before.oid:
+        what = f"{now.settings.database} is another database than the one that was shown."
+        raise Refused(Finding(what, f"{procedure.wish.again()}   shows the new one"))
+    refuse(procedure.in_the_way(now))
+    return now
