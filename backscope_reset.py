@@ -22,7 +22,7 @@ from resetting.backscope import asking, environment_unfit, seat_belt
 from resetting.building import carry_all, locale_options, only_copies
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.disposable import Disposable
-from resetting.facts import Database, Facts, Session
+from resetting.facts import Database, Facts, Looks, Session
 from resetting.moment import look_again
 from resetting.pairs import half_carried, pairs
 from resetting.procedures import Procedure, asks_to_clear, end_sessions
@@ -50,7 +50,6 @@ class Clear(Procedure):
     asks = "config"
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
-        """Yield what stops a clear in the database."""
         yield from guards.usable(self.wish, facts)
         yield from guards.half_built(self.wish, facts)
         yield from guards.may_clear(facts)
@@ -60,29 +59,24 @@ class Clear(Procedure):
         return guards.blocked_by(facts.locks)
 
     def loses(self, facts: Facts) -> str:
-        """Say what is cached, where a clear has to be confirmed."""
         if not facts.contents or not facts.contents.rows or not asks_to_clear(facts):
             return ""
         name, counts = facts.settings.database, facts.contents.counts
         return f"This clears all the stored data of {name}: {counts}."
 
     def steps(self, facts: Facts) -> Iterator[Step]:
-        """Yield the page's one step."""
         if self.wish.force:
             yield from end_sessions(self.blocking(facts))
         # 2. Clear the database by calling `flask clear-database`.
         yield flask("clear-database", asks=facts.production)
 
     def result(self, before: Facts, now: Facts) -> str:
-        """Say how many rows went."""
         return cleared(self.wish, before, now, self.hint(before))
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
-        """Say what a clear that failed has left."""
         return Finding(remains(now), f"{self.wish.make('status')}   tells more")
 
     def narrowed(self) -> Procedure:
-        """Only some sequences are another procedure."""
         return Forget(self.wish) if self.wish.sequences else self
 
     def hint(self, before: Facts) -> str:
@@ -98,17 +92,15 @@ class Rebuild(Procedure):
     help = "wipe and rebuild the database"
     takes = ("keep", "carry", *Procedure.takes)
     asks = "app"
-    looks_at_pairs = True
+
+    @property
+    def looks(self) -> Looks:
+        return Looks(pairs=True, exact=self.wish.carry)
 
     @property
     def sets_aside(self) -> bool:
         """Whether the old database is to be kept at all."""
         return self.wish.keep or self.wish.carry
-
-    @property
-    def exact(self) -> bool:
-        """Whether all rows are to be counted, as each has to come along."""
-        return self.wish.carry
 
     def keeps(self, facts: Facts) -> Database | None:
         """Give the database that is to be set aside: with rows or a revision, and whole (H45)."""
@@ -118,7 +110,6 @@ class Rebuild(Procedure):
         return old if not old.contents or old.contents.rows or old.revisions else None
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
-        """Yield what stops a rebuild on the server and in the checkout."""
         wish, old = self.wish, facts.database
         yield from guards.may_replace(wish, facts, [old] if old else [])
         yield from guards.template(facts, locale_options(facts))
@@ -126,21 +117,20 @@ class Rebuild(Procedure):
         yield from guards.undo_begun(wish, facts)
         if self.keeps(facts):
             yield from guards.whole(wish, facts)
-            yield from guards.kept_name(wish, facts.settings.database, pairs(facts).number())
+            kept = numbered(facts.settings.database, pairs(facts).number())
+            yield from guards.kept_name(wish, kept)
 
     def loses(self, facts: Facts) -> str:
-        """Say how many rows would be lost, and whether that is needed at all."""
         name, contents, old = facts.settings.database, facts.contents, facts.database
         carries_on = self.wish.carry and only_copies(facts.contents, half_carried(facts))
         if not old or self.keeps(facts) or carries_on or (contents and not contents.rows):
             return ""
         counts = contents.counts if contents else "which cannot be looked into"
         question = f"This wipes out the entire structure and contents of {name}: {counts}."
-        same = facts.app.differences == ()
+        same = facts.app.differences is not None and not facts.app.differences
         return f"{question} Its structure is already that of the models." if same else question
 
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
-        """Yield where the old database and its migrations go."""
         number = pairs(facts).number()
         if self.keeps(facts):
             yield "Kept as", numbered(facts.settings.database, number)
@@ -148,7 +138,6 @@ class Rebuild(Procedure):
         yield "Migrations", there if facts.folders.there else "none yet"
 
     def steps(self, facts: Facts) -> Iterator[Step]:
-        """Yield the page's steps, in its order."""
         name, number, old = facts.settings.database, pairs(facts).number(), facts.database
         kept = self.keeps(facts)
         # 2. Erase every trace of the database by calling `dropdb <database name>`.
@@ -169,7 +158,6 @@ class Rebuild(Procedure):
         yield from rows[1:]
 
     def result(self, before: Facts, now: Facts) -> str:
-        """Say what was built."""
         return built(self.wish, before, now)
 
     def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
@@ -178,7 +166,6 @@ class Rebuild(Procedure):
             yield from put_back(before, now, made, number=pairs(before).number())
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
-        """Say what a rebuild that failed has left."""
         if self.sets_aside and now.kept and set(now.kept) != set(before.kept):
             what = f"The old database is kept as {next(iter(now.kept.values())).name}."
             return Finding(what, f"{self.wish.make('undo')}   brings it back")

@@ -8,10 +8,7 @@ from typing import Iterable, NoReturn
 
 @dataclass(frozen=True)
 class Finding:
-    """Something in the way: a sentence about it, and the commands that mend it, a line each.
-
-    Lines of `what` after the first are a list; `then` is what the commands are for.
-    """
+    """A sentence, with lines of a list below it, and the commands that mend it, a line each."""
 
     what: str
     mend: str

@@ -68,19 +68,9 @@ def asking(settings: Settings, what: str) -> Iterator[Asked]:
 
 def understand(told: Mapping[str, Any], settings: Settings) -> App:
     """Give a probe's answer as an App, with nothing secret in it (H52)."""
-    tables = told.get("tables")
-    return App(
-        error=settings.mask(told.get("error", "")) or told.get("kind", ""),
-        kind=told.get("kind", ""),
-        missing=told.get("missing", ""),
-        environments=tuple(told.get("environments", ())),
-        production=told.get("production", False),
-        url=told.get("url"),
-        elsewhere=settings.mask(told.get("elsewhere", "")),
-        tables=None if tables is None else {name: tuple(tables[name]) for name in tables},
-        clears=told.get("clears", True),
-        differences=tuple(told["differences"]) if "differences" in told else None,
-    )
+    error = settings.mask(told.get("error", "")) or told.get("kind", "")
+    elsewhere = settings.mask(told.get("elsewhere", ""))
+    return App(**{**told, "error": error, "elsewhere": elsewhere})
 
 
 def skips(settings: Settings) -> str:
@@ -91,10 +81,8 @@ def skips(settings: Settings) -> str:
 
 def target_of(facts: Facts, oid: int) -> dict[str, Any]:
     """Give what each connection of Backscope's has to be; oid 0 is one that is made anew."""
-    settings = facts.settings
-    return {
-        "started": facts.started, "database": settings.database, "user": settings.user, "oid": oid,
-    }  # fmt: skip
+    database, user = facts.settings.database, facts.settings.user
+    return {"started": facts.started, "database": database, "user": user, "oid": oid}
 
 
 def seat_belt(facts: Facts, oid: int) -> dict[str, str]:
@@ -111,23 +99,19 @@ def seat_belt(facts: Facts, oid: int) -> dict[str, str]:
 def environment_unfit() -> Iterator[Finding]:
     """Yield why this interpreter is not that of Backscope's virtual environment (H1)."""
     venv, flask = tilde(Path(sys.prefix)), Path(sys.executable).with_name("flask")
-    requirements = tilde(INSIDE.parent.parent / "requirements.txt")
+    activate = "source .venv/bin/activate   in the Backscope folder"
     if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
-        mend = "source .venv/bin/activate   in the Backscope folder"
-        yield Finding("No virtual environment is active.", mend)
-        return
-    if not os.access(flask, os.X_OK):
+        yield Finding("No virtual environment is active.", activate)
+    elif not os.access(flask, os.X_OK):
         what = f"The active environment {venv} has no flask, so it is not Backscope's."
-        yield Finding(what, "source .venv/bin/activate   in the Backscope folder")
-        return
-    runs = Path(flask.read_bytes().partition(b"\n")[0].decode(errors="replace")[2:].strip())
-    if runs.name.startswith("python") and not (
-        runs.exists() and runs.parent.samefile(flask.parent)
-    ):
-        what = f"The flask in {venv} runs {runs}: the environment was moved or copied."
-        yield Finding(what, "python3 -m venv --clear .venv   makes it anew")
-    for name in ("dotenv", "psycopg2", "sh"):
-        if not importlib.util.find_spec(name):
-            yield Finding(
-                f"The active environment {venv} lacks {name}.", f"pip install -r {requirements}"
-            )
+        yield Finding(what, activate)
+    else:
+        runs = Path(os.fsdecode(flask.read_bytes().partition(b"\n")[0])[2:].strip())
+        own = runs.exists() and runs.parent.samefile(flask.parent)
+        if runs.name.startswith("python") and not own:
+            what = f"The flask in {venv} runs {runs}: the environment was moved or copied."
+            yield Finding(what, "python3 -m venv --clear .venv   makes it anew")
+        install = f"pip install -r {tilde(INSIDE.parent.parent / 'requirements.txt')}"
+        for name in ("dotenv", "psycopg2", "sh"):
+            if not importlib.util.find_spec(name):
+                yield Finding(f"The active environment {venv} lacks {name}.", install)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from .commands import Step, copy, identifier, literal, numbered, psql
+from .commands import Step, copy, identifier, literal, numbered, psql, qualified
 from .facts import Contents, Database, Facts
 from .pairs import UNFINISHED, half_carried
 
@@ -23,9 +23,9 @@ def locale_options(facts: Facts) -> list[str]:
         plain = template.locale[1] in ("C", "POSIX")
         return ["-E", "UTF8", *([] if plain else ["-l", "C"]), "-T", "template0"]
     collate, ctype, provider, locale = old.locale
-    both = (
-        ["-l", collate] if collate == ctype else [f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
-    )
+    both = [f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
+    if collate == ctype:
+        both = ["-l", collate]
     name = {"i": "icu", "b": "builtin"}.get(provider)
     more = [f"--locale-provider={name}", f"--{name}-locale={locale}"] if name else []
     return ["-E", old.encoding, *both, *more, "-T", "template0"]
@@ -39,22 +39,19 @@ def carry_steps(facts: Facts, source: Database, called: str) -> Iterator[Step]:
     """
     name, models = facts.settings.database, facts.app.tables or {}
     old = source.contents.tables if source.contents else {}
-    both = {
-        table: [c for c in models[table] if c in old[table].columns]
-        for table in models
-        if table in old
-    }
+    both = {table: [c for c in models[table] if c in old[table].columns]
+            for table in models if table in old}  # fmt: skip
     filled = [table for table in both if both[table] and old[table].rows != 0]
     comment = f"COMMENT ON DATABASE {identifier(name)} IS "
     if filled:
         yield psql("postgres", comment + literal(UNFINISHED.format(called)))
     for table in filled:
-        into = ".".join(map(identifier, table.split(".", 1)))
-        serials = {c: last for c, last in old[table].serials.items() if c in both[table]}
+        into = qualified(table)
         after = [
             f"SELECT setval(pg_get_serial_sequence({literal(into)}, {literal(column)}),"
             f" GREATEST({last}, (SELECT max({identifier(column)}) FROM {into})))"
-            for column, last in serials.items()
+            for column, last in old[table].serials.items()
+            if column in both[table]
         ]
         yield copy(called, name, into, both[table], *after)
     if filled:

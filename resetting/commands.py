@@ -61,6 +61,11 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def qualified(table: str) -> str:
+    """Give a table, perhaps with its schema, as SQL."""
+    return ".".join(map(identifier, table.split(".", 1)))
+
+
 def literal(text: str) -> str:
     """Give `text` as a SQL string, in dollars where that reads well ("String Constants")."""
     if "$" not in text and " " in text:
@@ -71,21 +76,13 @@ def literal(text: str) -> str:
 
 def conninfo(name: str) -> str:
     """Give a database for `psql -d`, which takes a=b and postgresql://x for more (H26)."""
-    if re.fullmatch(r"\w[\w.~ -]*", name):
-        return name
-    return f"dbname={in_quotes(name)}"
+    return name if re.fullmatch(r"\w[\w.~ -]*", name) else f"dbname={conninfo_value(name)}"
 
 
 def conninfo_value(text: str) -> str:
     """Give a value of a connection string (libpq, "Keyword/Value Connection Strings")."""
-    if re.fullmatch(r"[\w.:/~-]+", text):
-        return text
-    return in_quotes(text)
-
-
-def in_quotes(text: str) -> str:
-    """Give a quoted value of a connection string."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quoted = "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return text if re.fullmatch(r"[\w.:/~-]+", text) else quoted
 
 
 def before_a_name(name: str) -> list[str]:
@@ -95,7 +92,8 @@ def before_a_name(name: str) -> list[str]:
 
 def dropdb(name: str, force: bool = False) -> Step:
     """Make the step that drops a database; with `force` its sessions are ended (H11)."""
-    return Step(("dropdb", *(["--force"] if force else []), *before_a_name(name)))
+    options = ["--force"] if force else []
+    return Step(("dropdb", *options, *before_a_name(name)))
 
 
 def createdb(name: str, *options: str) -> Step:
@@ -127,6 +125,11 @@ def copy(source: str, target: str, table: str, columns: list[str], *after: str) 
 def mv(old: str, new: str) -> Step:
     """Make the step that renames a folder of migrations."""
     return Step(("mv", old, new))
+
+
+def terminate(pids: Iterable[int]) -> str:
+    """Give the statement that ends some sessions."""
+    return f"SELECT {', '.join(f'pg_terminate_backend({pid})' for pid in pids)}"
 
 
 def allow_connections(name: str, allow: bool) -> str:

@@ -20,32 +20,26 @@ class Disposable(Procedure):
     variable = "POSTGRES_DISPOSABLE_DB"
 
     def target(self, settings: Settings) -> Settings:
-        """Give the settings with the disposable database."""
         return replace(settings, database=settings.values[self.variable])
 
     def unfit(self, settings: Settings) -> Iterator[Finding]:
-        """Yield that there is no such name, or that it is the main database's (H58)."""
         yield from misfits.settings_unfit(settings, self.variable)
         yield from misfits.disposable(settings, settings.values["POSTGRES_DB"])
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
-        """Yield what stops a dropdb or a createdb."""
         yield from guards.may_replace(self.wish, facts, [facts.database] if facts.database else [])
         yield from guards.template(facts, locale_options(facts))
 
     def steps(self, facts: Facts) -> Iterator[Step]:
-        """Yield the documented createdb, after a dropdb if it is there."""
         name = facts.settings.database
         if facts.database:
             yield dropdb(name, self.wish.force)
         yield createdb(name, *locale_options(facts))
 
     def result(self, before: Facts, now: Facts) -> str:
-        """Say that it is there and empty."""
         if not now.contents or now.oid == before.oid or now.contents.rows:
             fail(f"{now.settings.database} is not there, or not empty.", self.wish.again())
         return f"{now.settings.database} is there, empty"
 
     def unchanged(self, before: Facts, now: Facts) -> bool:
-        """Say whether it is the same database as before."""
         return now.reached and now.oid == before.oid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from . import Finding
 from .settings import Settings
@@ -152,13 +152,13 @@ class App:
     error: str = ""  # why it does not load
     missing: str = ""  # the module that it lacks
     kind: str = ""  # the class of the error
-    environments: tuple[str, ...] = ()  # those it knows, if APP_ENVIRONMENT is none of them
+    environments: Sequence[str] = ()  # those it knows, if APP_ENVIRONMENT is none of them
     production: bool = False
     url: Mapping[str, str] | None = None  # where its URL leads, if not to the target
     elsewhere: str = ""  # what the seat belt said
-    tables: Mapping[str, tuple[str, ...]] | None = None  # of the models, with their columns
+    tables: Mapping[str, Sequence[str]] | None = None  # of the models, with their columns
     clears: bool = True  # whether it has the command clear-database
-    differences: tuple[str, ...] | None = None  # between models and database; None: not compared
+    differences: Sequence[str] | None = None  # between models and database; None: not compared
 
 
 @dataclass(frozen=True)

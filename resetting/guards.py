@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Iterable, Iterator, Sequence
 
 from . import Finding
-from .commands import Step, allow_connections, identifier, numbered, quote, tilde
+from .commands import Step, allow_connections, identifier, qualified, quote, terminate, tilde
 from .facts import SEQUENCE_COLUMNS, Database, Facts, Lock, Session
 from .pairs import pairs
 from .settings import Settings
@@ -44,19 +44,18 @@ def sessions(wish: Wish, facts: Facts, found: Sequence[Session]) -> Iterator[Fin
     others = [session for session in found if not session.can_end]
     are = f"{len(found)} sessions are" if len(found) > 1 else "1 session is"
     whose = f", and {facts.settings.user} may not end them all" if others else ""
-    what = "\n".join([f"{are} in the way{whose}:", *(f"  {one}" for one in found)])
+    what = listed(f"{are} in the way{whose}:", found)
     ports = [one.port for one in found if one.port > 0 and facts.settings.local]
     stop = "".join(f"lsof -nP -iTCP:{port}   tells which program to stop\n" for port in ports[:3])
     if others:
-        yield Finding(what, stop + ending(facts.settings, others))
+        yield Finding(what, stop + facts.settings.superuser(terminate(one.pid for one in others)))
     elif found and not wish.force:
         yield Finding(what, f"{stop}{wish.again(force=True)}   ends them")
 
 
-def ending(settings: Settings, found: Iterable[Session]) -> str:
-    """Give the command that ends sessions of others."""
-    calls = ", ".join(f"pg_terminate_backend({one.pid})" for one in found)
-    return settings.superuser(f"SELECT {calls}")
+def listed(head: str, found: Sequence[Session]) -> str:
+    """Give some sessions in lines below a sentence."""
+    return "\n".join([head, *(f"  {one}" for one in found)])
 
 
 def blocked_by(locks: Iterable[Lock]) -> list[Session]:
@@ -91,9 +90,8 @@ def whole(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that a rebuild was interrupted, which a clear would paint over."""
-    contents = facts.contents
+    contents, name = facts.contents, facts.settings.database
     if contents and not contents.revisions and not contents.tables:
-        name = facts.settings.database
         what = f"{name} has no tables and no revision: its rebuild is unfinished."
         yield Finding(what, f"{wish.make('rebuild')}   finishes it")
 
@@ -108,47 +106,38 @@ def may_clear(facts: Facts) -> Iterator[Finding]:
         what = f"The role {settings.user} may not create tables in {name}, as a clear must."
         grant = settings.psql(name, f"GRANT CREATE ON SCHEMA public TO {role}", role=False)
         yield Finding(what, f"As {name}'s owner: {grant}")
-    others = [table.name for table in contents.tables.values() if not table.owned]
+    others = [table for table in contents.tables if not contents.tables[table].owned]
     if others:
         what = f"The role {settings.user} does not own {', '.join(others)}, which a clear drops."
-        names = [".".join(map(identifier, table.split(".", 1))) for table in others]
-        own = [f"ALTER TABLE {table} OWNER TO {role}" for table in names]
-        change = settings.psql(name, "; ".join(own), role=False)
-        yield Finding(what, f"As a superuser: {change}")
+        own = "; ".join(f"ALTER TABLE {qualified(one)} OWNER TO {role}" for one in others)
+        yield Finding(what, f"As a superuser: {settings.psql(name, own, role=False)}")
 
 
 def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that the table of sequences is none that is known."""
-    if facts.contents:
+    settings, table = facts.settings, facts.tables.get("sequences")
+    if facts.contents and SEQUENCE_COLUMNS - facts.contents.sequence_columns:
         lacking = sorted(SEQUENCE_COLUMNS - facts.contents.sequence_columns)
-        if lacking:
-            what = f"{facts.settings.database} has no sequences.{' or '.join(lacking)}."
-            mend = f"{wish.make('rebuild', carry=True)}   gives it the structure of the models"
-            yield Finding(what, mend)
-        table = facts.tables.get("sequences")
-        if table and table.rows is None and not facts.locks:  # H47
-            role = facts.settings.user
-            what = f"The role {role} may not see all rows of sequences (row-level security?)."
-            change = "ALTER TABLE sequences DISABLE ROW LEVEL SECURITY"
-            yield Finding(what, facts.settings.psql(facts.settings.database, change, role=False))
+        mend = f"{wish.make('rebuild', carry=True)}   gives it the structure of the models"
+        yield Finding(f"{settings.database} has no sequences.{' or '.join(lacking)}.", mend)
+    if table and table.rows is None and not facts.locks:  # H47
+        what = f"The role {settings.user} may not see all rows of sequences (row-level security?)."
+        change = "ALTER TABLE sequences DISABLE ROW LEVEL SECURITY"
+        yield Finding(what, settings.psql(settings.database, change, role=False))
 
 
 def may_replace(wish: Wish, facts: Facts, databases: Sequence[Database]) -> Iterator[Finding]:
     """Yield what the server does not allow who drops, renames or creates (H13, H14)."""
-    settings, role = facts.settings, identifier(facts.settings.user)
+    settings, user, role = facts.settings, facts.settings.user, identifier(facts.settings.user)
     if not facts.maintained:
-        what = f"The role {settings.user} cannot open the maintenance database postgres."
+        what = f"The role {user} cannot open the maintenance database postgres."
         yield Finding(what, settings.superuser(f"GRANT CONNECT ON DATABASE postgres TO {role}"))
     if not facts.creates:
-        what = (
-            f"The role {settings.user} may not create databases, so none could be made or renamed."
-        )
+        what = f"The role {user} may not create databases, so none could be made or renamed."
         yield Finding(what, settings.superuser(f"ALTER ROLE {role} CREATEDB"))
     for one in databases:
         if not one.owned:
-            what = (
-                f"{one.name} is owned by {one.owner}, so {settings.user} may not drop or rename it."
-            )
+            what = f"{one.name} is owned by {one.owner}, so {user} may not drop or rename it."
             change = f"ALTER DATABASE {identifier(one.name)} OWNER TO {role}"
             yield Finding(what, settings.superuser(change))
 
@@ -160,16 +149,15 @@ def template(facts: Facts, options: Sequence[str]) -> Iterator[Finding]:
         return
     in_use = facts.on("template1")
     if in_use:
-        what = "template1 is in use, so createdb could not copy it:"
-        yield Finding("\n".join([what, *(f"  {one}" for one in in_use)]), ending(settings, in_use))
+        what = listed("template1 is in use, so createdb could not copy it:", in_use)
+        yield Finding(what, settings.superuser(terminate(one.pid for one in in_use)))
     if not template1 or not (template1.template or template1.owned):
         what = "template1 is missing or is no template, so createdb could not copy it."
         yield Finding(what, settings.superuser("ALTER DATABASE template1 IS_TEMPLATE true"))
     elif template1.outdated:
         what = "template1 has the collations of another system, so createdb would refuse it."
-        yield Finding(
-            what, settings.superuser("ALTER DATABASE template1 REFRESH COLLATION VERSION")
-        )
+        change = "ALTER DATABASE template1 REFRESH COLLATION VERSION"
+        yield Finding(what, settings.superuser(change))
 
 
 def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -184,14 +172,13 @@ def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 def undo_begun(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that an undo was interrupted, which comes before anything else (H44)."""
-    if any(True for _ in pairs(facts).moves()):
+    if pairs(facts).next_move():
         what = "An undo is begun: the databases were swapped, their migrations not yet."
         yield Finding(what, f"{wish.make('undo')}   finishes it")
 
 
-def kept_name(wish: Wish, name: str, number: int) -> Iterator[Finding]:
+def kept_name(wish: Wish, kept: str) -> Iterator[Finding]:
     """Yield that a kept database would have too long a name."""
-    kept = numbered(name, number)
     if len(kept.encode()) > NAME_LIMIT:
         what = f"{kept} is longer than PostgreSQL's {NAME_LIMIT} bytes."
         yield Finding(what, f"{wish.again(keep=False, carry=False)}   keeps nothing")
@@ -202,9 +189,6 @@ def programs(facts: Facts, steps: Iterable[Step]) -> Iterator[Finding]:
     wanted = {one.program for step in steps for one in (step, step.into) if one} - {"flask"}
     lacking = sorted(wanted - facts.programs)
     if lacking:
-        are = "are" if len(lacking) > 1 else "is"
-        what = f"{', '.join(lacking)} {are} not on the PATH."
-        mend = (
-            "sudo apt install postgresql-client   or: brew install libpq, and its bin on the PATH"
-        )
-        yield Finding(what, mend)
+        what = f"{', '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} not on the PATH."
+        apt = "sudo apt install postgresql-client"
+        yield Finding(what, f"{apt}   or: brew install libpq, and its bin on the PATH")

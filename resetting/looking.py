@@ -12,17 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from .backscope import LOOKING
-from .facts import (
-    REVISIONS,
-    SEQUENCE_COLUMNS,
-    Contents,
-    Database,
-    Facts,
-    Lock,
-    Looks,
-    Session,
-    Table,
-)
+from .facts import REVISIONS, SEQUENCE_COLUMNS, Contents, Database, Lock, Looks, Session, Table
 
 COUNTED = 10_000  # rows that are counted one by one; more are estimated
 STUCK = 'values_requested AND "values" IS NULL'  # what a failed download leaves (H30)
@@ -82,10 +72,13 @@ INSIDE = """
                  WHERE attrelid = to_regclass('sequences') AND attnum > 0) AS columns"""
 
 
-def rows(
-    connection: Connection, query: str | sql.Composed, *values: object
-) -> list[dict[str, Any]]:
+Row = dict[str, Any]
+
+
+def rows(connection: Connection | None, query: str | sql.Composed, *values: object) -> list[Row]:
     """Give all rows of a query, by the names of its columns."""
+    if not connection:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(query, values or None)
         return list(map(dict, cursor.fetchall()))
@@ -164,10 +157,10 @@ def look_inside(connection: Connection, exact: bool) -> Contents:
     return Contents(inside["creates"], tables, revisions, frozenset(inside["columns"]))
 
 
-def look_at_sequences(connection: Connection, facts: Facts, looks: Looks) -> dict[str, Any]:
+def look_at_sequences(connection: Connection, inside: Contents, looks: Looks) -> dict[str, Any]:
     """Give which of the sequences are cached, and which flags are stuck, for Facts."""
     seen: dict[str, Any] = {}
-    if not facts.contents or SEQUENCE_COLUMNS - facts.contents.sequence_columns:
+    if SEQUENCE_COLUMNS - inside.sequence_columns:
         return seen
     query = "SELECT id FROM sequences WHERE {} ORDER BY id"
     if looks.sequences:

@@ -22,120 +22,105 @@ IN_URLS = {"POSTGRES_DB": "?", "POSTGRES_USER": ":/@?#%", "POSTGRES_PASSWORD": "
            "POSTGRES_HOST": "/?#%@"}  # fmt: skip
 
 
+def wrong(settings: Settings, name: str, what: str) -> Finding:
+    """Give a finding about a variable, which is mended where it is set."""
+    return Finding(f"{name} {what}", settings.change(name))
+
+
 def settings_unfit(settings: Settings, variable: str = "POSTGRES_DB") -> Iterator[Finding]:
     """Yield what is wrong with the settings alone; `variable` names the database."""
-    host, port = settings.values["POSTGRES_HOST"], settings.port
-    name = settings.database
-    if not name or name in OWN:  # H4
-        state = f"is {name}, one of the server's own databases." if name else "is not set."
-        yield Finding(f"{variable} {state}", settings.change(variable))
+    name, port, host = settings.database, settings.port, settings.values["POSTGRES_HOST"]
+    if not name:
+        yield wrong(settings, variable, "is not set.")
+    if name in OWN:  # H4
+        yield wrong(settings, variable, f"is {name}, one of the server's own databases.")
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):  # H31
-        yield Finding(
-            "POSTGRES_PORT is no port number from 1 to 65535.", settings.change("POSTGRES_PORT")
-        )
+        yield wrong(settings, "POSTGRES_PORT", "is no port number from 1 to 65535.")
     if not settings.user:
-        yield Finding(
-            "POSTGRES_USER is empty, so the role would be a guess.",
-            settings.change("POSTGRES_USER"),
-        )
+        yield wrong(settings, "POSTGRES_USER", "is empty, so the role would be a guess.")
     if host.startswith("/"):
         what = "POSTGRES_HOST is a folder, which Backscope's URL cannot hold."
         yield Finding(what, f"export PGHOST={quote(host)}   and POSTGRES_HOST= in .env")
     elif "," in host:
-        what = "POSTGRES_HOST names several servers, and each command might take another one."
-        yield Finding(what, settings.change("POSTGRES_HOST"))
+        what = "names several servers, and each command might take another one."
+        yield wrong(settings, "POSTGRES_HOST", what)
+    elif re.fullmatch(r"[\w.-]+:[0-9]*", host, re.A):
+        yield wrong(settings, "POSTGRES_HOST", "holds a port, which belongs into POSTGRES_PORT.")
     elif ":" in host and not host.startswith("["):
         what = "POSTGRES_HOST is an IPv6 address without the brackets that a URL needs."
         yield Finding(what, f"POSTGRES_HOST={quote(f'[{host}]')}   is how .env has to say it")
-    names = ((variable, name), ("POSTGRES_USER", settings.user))
-    for one, text in (*names, ("POSTGRES_HOST", host), ("POSTGRES_PASSWORD", settings.password)):
-        odd = sorted({character for character in text if not character.isprintable()})
+    names = {variable: name, "POSTGRES_USER": settings.user}
+    texts = {**names, "POSTGRES_HOST": host, "POSTGRES_PASSWORD": settings.password}
+    for one, text in texts.items():
+        odd = [character for character in text if not character.isprintable()]
         if odd:
-            what = f"{one} holds a character that cannot be shown, {odd[0]!a}."
-            yield Finding(what, settings.change(one))
-    for one, text in names:
-        if len(text.encode(errors="replace")) > NAME_LIMIT:
-            what = f"{one} is longer than PostgreSQL's {NAME_LIMIT} bytes."
-            yield Finding(what, settings.change(one))
+            yield wrong(settings, one, f"holds a character that cannot be shown, {odd[0]!a}.")
+        if one in names and len(text.encode(errors="replace")) > NAME_LIMIT:
+            yield wrong(settings, one, f"is longer than PostgreSQL's {NAME_LIMIT} bytes.")
 
 
 def testing(wish: Wish, settings: Settings) -> Iterator[Finding]:
     """Yield that Flask and `dropdb` would act on two databases (H6)."""
     if settings.environment == "testing":
-        what = (
-            "APP_ENVIRONMENT is testing: Flask would open POSTGRES_DISPOSABLE_DB, not POSTGRES_DB."
-        )
-        yield Finding(what, f"{wish.make('disposable')}   makes that one anew")
+        opens = "Flask would open POSTGRES_DISPOSABLE_DB, not POSTGRES_DB."
+        mend = f"{wish.make('disposable')}   makes that one anew"
+        yield Finding(f"APP_ENVIRONMENT is testing: {opens}", mend)
 
 
 def disposable(settings: Settings, main: str) -> Iterator[Finding]:
     """Yield that `flask test` would empty the main database (H58)."""
-    if settings.database == main:
-        what = f"POSTGRES_DISPOSABLE_DB is {main} like POSTGRES_DB, and flask test empties it."
-        yield Finding(what, settings.change("POSTGRES_DISPOSABLE_DB"))
-    if re.search(r"\.~[0-9]+~$", settings.database):
-        what = f"POSTGRES_DISPOSABLE_DB is {settings.database}, the name of a kept database."
-        yield Finding(what, settings.change("POSTGRES_DISPOSABLE_DB"))
+    name, variable = settings.database, "POSTGRES_DISPOSABLE_DB"
+    if name == main:
+        yield wrong(settings, variable, f"is {main} like POSTGRES_DB, and flask test empties it.")
+    if re.search(r"\.~[0-9]+~$", name):
+        yield wrong(settings, variable, f"is {name}, the name of a kept database.")
 
 
 def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     """Yield what Backscope's own answers put in the way (H2, H7 to H9, H17, H18, H38, H57)."""
     settings, app = facts.settings, facts.app
-    compare = f"git -C {tilde(settings.checkout)} diff flaskr   tells what was edited"
+    git = f"git -C {tilde(settings.checkout)}"
+    edited = f"{git} diff flaskr   tells what was edited"
     if app.missing:
-        venv = tilde(Path(sys.prefix))
-        what = f"Backscope's {app.missing} is missing in the environment {venv}."
+        what = f"Backscope's {app.missing} is missing in the environment {tilde(Path(sys.prefix))}."
         yield Finding(what, "source .venv/bin/activate   or: pip install -r requirements.txt")
     elif app.kind == "PermissionError" and "logs" in app.error:
         what = f"Backscope cannot write its log: {app.error}."
         yield Finding(what, f"sudo rm {quote(str(settings.checkout))}/logs/*.log*")
     elif app.error:
-        mend = f"cd {tilde(settings.checkout)} && flask routes   shows it all"
-        kind = (
-            f"{app.kind}: "
-            if app.kind and app.kind != app.error and not app.kind.startswith("NoApp")
-            else ""
-        )
-        yield Finding(f"Backscope does not load: {kind}{app.error.rstrip('.')}.", mend)
+        kind = "" if app.kind in ("NoAppException", app.error) else app.kind
+        why = ": ".join(filter(None, ["Backscope does not load", kind, app.error.rstrip(".")]))
+        yield Finding(f"{why}.", f"cd {tilde(settings.checkout)} && flask routes   shows it all")
     elif app.environments:
-        what = (
-            f"APP_ENVIRONMENT is {quote(settings.environment)}, which this Backscope does not know."
-        )
-        yield Finding(
-            what, f"{settings.change('APP_ENVIRONMENT')}\nIt knows {', '.join(app.environments)}."
-        )
+        known = f"\nIt knows {', '.join(app.environments)}."
+        what = f"APP_ENVIRONMENT is {quote(settings.environment)}, which this Backscope does not"
+        yield Finding(f"{what} know.", settings.change("APP_ENVIRONMENT") + known)
     elif app.url is not None:
-        yield from url_elsewhere(settings, dict(app.url))
+        yield from url_elsewhere(settings, dict(app.url), edited)
     elif app.elsewhere:
-        yield Finding(app.elsewhere, compare)
+        yield Finding(app.elsewhere, edited)
     if app.tables is not None and not app.tables:
         what = "The app's models make no tables, so a rebuild would end with an empty database."
-        yield Finding(what, compare)
+        yield Finding(what, edited)
     if clears and not app.clears:
-        mend = (
-            f"git -C {tilde(settings.checkout)} log -S clear-database flaskr   tells which has it"
-        )
+        mend = f"{git} log -S clear-database flaskr   tells which has it"
         yield Finding("This Backscope has no command clear-database.", mend)
 
 
-def url_elsewhere(settings: Settings, url: dict[str, str]) -> Iterator[Finding]:
+def url_elsewhere(settings: Settings, url: dict[str, str], edited: str) -> Iterator[Finding]:
     """Yield where Backscope's URL leads, and the character that is the likely cause (H8, H9)."""
     ours = f"{settings.database} on {settings.where} as {settings.user}"
     for name, characters in IN_URLS.items():
-        held = [character for character in settings.values[name] if character in characters]
-        if held:  # where it would lead may hold a part of the password, so that is not said
-            what = (f"Backscope's URL does not lead to {ours}: {name} holds a {held[0]}, which"
-                    " means something else in a URL.")  # fmt: skip
-            encoded = (
-                f"\nA {held[0]} is %{ord(held[0]):02X} there."
-                if name in ("POSTGRES_USER", "POSTGRES_PASSWORD")
-                else ""
-            )
-            yield Finding(what, settings.change(name) + encoded)
+        odd = next((one for one in settings.values[name] if one in characters), "")
+        if odd:  # where it would lead may hold a part of the password, so that is not said
+            what = f"Backscope's URL does not lead to {ours}: {name} holds a {odd}, which means"
+            mend = settings.change(name)
+            if name in ("POSTGRES_USER", "POSTGRES_PASSWORD"):
+                mend += f"\nA {odd} is %{ord(odd):02X} there."
+            yield Finding(f"{what} something else in a URL.", mend)
             return
     theirs = "what is no URL of a database"
     if url:
         server = f"{url['host'] or 'the default host'}:{url['port']}"
         theirs = settings.mask(f"{url['database']} on {server} as {url['user']}")
-    mend = f"git -C {tilde(settings.checkout)} diff flaskr/config.py   tells what was edited"
-    yield Finding(f"Flask would open {theirs}, but the settings say {ours}.", mend)
+    yield Finding(f"Flask would open {theirs}, but the settings say {ours}.", edited)

@@ -56,13 +56,12 @@ class Pairs:
 
     def apply(self, move: Move) -> Pairs:
         """Give the state after a folder was renamed."""
-        places: dict[int | None, Revisions] = {}
+        places: dict[int | None, Revisions | None] = {None: self.folder}
         places.update(self.folders.items())
-        if self.folder is not None:
-            places[None] = self.folder
         places[move[1]] = places.pop(move[0])
-        folders = {n: revisions for n, revisions in places.items() if n is not None}
-        return replace(self, folder=places.get(None), folders=folders)
+        folder = places.pop(None, None)
+        folders = {n: one for n, one in places.items() if n is not None and one is not None}
+        return replace(self, folder=folder, folders=folders)
 
     def next_move(self) -> Move | None:
         """Give the next folder that has to be renamed, so that each is where it belongs."""
@@ -86,12 +85,10 @@ class Pairs:
 
     def moves(self) -> Iterator[Move]:
         """Yield all renames that are left to do."""
-        state: Pairs = self
-        move = state.next_move()
-        while move:
+        move = self.next_move()
+        if move:
             yield move
-            state = state.apply(move)
-            move = state.next_move()
+            yield from self.apply(move).moves()
 
     @property
     def settled(self) -> Pairs:
@@ -131,14 +128,13 @@ class Pairs:
 def half_carried(facts: Facts) -> Database | None:
     """Give the kept database whose rows the current one has not got to the end (H23)."""
     comment = facts.database.comment if facts.database else ""
-    return next(
-        (one for one in facts.kept.values() if comment == UNFINISHED.format(one.name)), None
-    )
+    named = (one for one in facts.kept.values() if comment == UNFINISHED.format(one.name))
+    return next(named, None)
 
 
 def holds(folder: Revisions | None, database: Revisions | None) -> bool:
     """Say whether a folder has the revisions that a database records."""
-    return bool(database) and folder is not None and database <= folder if database else False
+    return bool(database and folder is not None and database <= folder)
 
 
 def pairs(facts: Facts) -> Pairs:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Iterator, Sequence
 
 from . import Finding, guards, misfits
-from .commands import Step, psql, quote
+from .commands import Step, psql, quote, terminate
 from .facts import Contents, Facts, Looks, Session
 from .settings import Settings
 from .wishes import Wish
@@ -24,19 +24,11 @@ class Procedure:
     help: ClassVar[str] = ""
     asks: ClassVar[str] = ""  # what is asked of Backscope: its "config", the whole "app", nothing
     variable: ClassVar[str] = "POSTGRES_DB"  # what names its database
-    looks_at_pairs: ClassVar[bool] = False
-    looks_at_flags: ClassVar[bool] = False
-
-    @property
-    def exact(self) -> bool:
-        """Whether all rows are counted, however long it takes."""
-        return False
 
     @property
     def looks(self) -> Looks:
-        """What is to be looked at."""
-        flags = self.looks_at_flags
-        return Looks(self.looks_at_pairs, flags, self.wish.sequences, self.exact)
+        """What is to be looked at, beside the database itself."""
+        return Looks()
 
     def narrowed(self) -> Procedure:
         """Give the procedure that the wish really means, if another one knows it better."""
@@ -79,10 +71,8 @@ class Procedure:
     def instead(self, facts: Facts) -> str:
         """Give what to do where nobody can be asked; first what loses nothing."""
         answer = quote(facts.settings.answer)
-        settled = f"{self.wish.again()} CONFIRM={answer}   answers in advance"
-        if "keep" in self.takes:
-            return f"{self.wish.again(keep=True)}   loses nothing\n{settled}"
-        return settled
+        keeping = f"{self.wish.again(keep=True)}   loses nothing\n" if "keep" in self.takes else ""
+        return f"{keeping}{self.wish.again()} CONFIRM={answer}   answers in advance"
 
     def idle(self, facts: Facts) -> str:
         """Say that there is nothing to do, if so."""
@@ -121,11 +111,9 @@ def same_contents(one: Contents | None, two: Contents | None) -> bool:
     """Say whether a database holds the same tables, each with as many rows."""
     if one is None or two is None:
         return False
-    seen = [
-        {(table.oid, table.file, table.rows) for table in contents.tables.values()}
-        for contents in (one, two)
-    ]
-    return seen[0] == seen[1]
+    first, second = ({(table.oid, table.file, table.rows) for table in contents.tables.values()}
+                     for contents in (one, two))  # fmt: skip
+    return first == second
 
 
 def count(number: int, noun: str) -> str:
@@ -136,8 +124,7 @@ def count(number: int, noun: str) -> str:
 def end_sessions(found: Sequence[Session]) -> Iterator[Step]:
     """Yield the step that ends some sessions, if there are any."""
     if found:
-        calls = ", ".join(f"pg_terminate_backend({session.pid})" for session in found)
-        yield psql("postgres", f"SELECT {calls}")
+        yield psql("postgres", terminate(session.pid for session in found))
 
 
 def asks_to_clear(facts: Facts) -> bool:

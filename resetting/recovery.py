@@ -37,9 +37,8 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
                 raise raised(Finding(f"{what} Everything is as it was before.", again))
     after = procedure.afterwards(before, now)
     mend = "\n".join(filter(None, [why.mend, after.mend]))
-    raise raised(
-        Finding(" ".join(filter(None, [what, after.what])), mend), tuple(map(str, outcome.done))
-    )
+    said = " ".join(filter(None, [what, after.what]))
+    raise raised(Finding(said, mend), tuple(map(str, outcome.done)))
 
 
 def createdb_ran(outcome: Outcome, before: Facts, now: Facts, made: int) -> bool:

@@ -57,12 +57,9 @@ def carried(wish: Wish, before: Facts, now: Facts) -> str:
     models, old = before.app.tables or {}, source.tables if source else {}
     lost = [old[t].count for t in models if t in old and old[t].rows != now.tables[t].rows]
     if lost:
-        fail(
-            f"Not all rows came along: there were {', '.join(lost)}.",
-            f"{wish.again()}   tries it again",
-        )
+        what = f"Not all rows came along: there were {', '.join(lost)}."
+        fail(what, f"{wish.again()}   tries it again")
     counts = now.contents.counts if now.contents else ""
-    stay = ", ".join(
-        table.count for name, table in old.items() if name not in models and table.rows
-    )
-    return f"carried over: {counts or 'no rows'}" + (f"; not in the models: {stay}" if stay else "")
+    stay = ", ".join(old[name].count for name in old if name not in models and old[name].rows)
+    text = f"carried over: {counts or 'no rows'}"
+    return f"{text}; not in the models: {stay}" if stay else text

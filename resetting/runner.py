@@ -36,12 +36,19 @@ class Outcome:
 def run(steps: Sequence[Step], settings: Settings, belt: Belt, signals: Signals,
         verbose: bool = False) -> Outcome:  # fmt: skip
     """Run the steps in the checkout, one after the other, until one fails or a signal comes."""
+    output: deque[str] = deque(maxlen=200)
+
+    def take(text: str) -> None:
+        output.append(settings.mask(text)[:2000].rstrip("\n"))
+        if verbose:
+            screen.say(f"      {output[-1]}")
+
     for number, step in enumerate(steps):
         apart = verbose or step.asks
-        output: deque[str] = deque(maxlen=200)
+        output.clear()
         screen.step(number + 1, len(steps), step, apart)
         began = time.monotonic()
-        failed, cut = execute(step, settings, belt, signals, taker(output, settings, verbose))
+        failed, cut = execute(step, settings, belt, signals, take)
         ended = signals.caught and not signals.deaf
         mark = "interrupted" if ended else "failed" if failed else ""
         screen.took(time.monotonic() - began, mark, apart)
@@ -51,17 +58,6 @@ def run(steps: Sequence[Step], settings: Settings, belt: Belt, signals: Signals,
             done = steps[:number] if failed else steps[: number + 1]
             return Outcome(tuple(done), failed, step.program if cut else "")
     return Outcome(tuple(steps))
-
-
-def taker(output: deque[str], settings: Settings, verbose: bool) -> Callable[[str], None]:
-    """Give what takes a line that a command prints."""
-
-    def take(text: str) -> None:
-        output.append(settings.mask(text)[:2000].rstrip("\n"))
-        if verbose:
-            screen.say(f"      {output[-1]}")
-
-    return take
 
 
 def execute(step: Step, settings: Settings, belt: Belt, signals: Signals,
@@ -81,7 +77,7 @@ def execute(step: Step, settings: Settings, belt: Belt, signals: Signals,
     for _ in signals.running:
         while not over.acquire(timeout=0.1):  # a signal that came just before waiting is seen
             pass
-    for part, command in zip(parts, list(signals.running)):  # our ends of a pipe are closed
+    for part, command in zip(parts, signals.running):  # our ends of a pipe are closed
         try:
             command.wait()
         except sh.ErrorReturnCode as error:
@@ -115,9 +111,10 @@ def start(step: Step, settings: Settings, belt: Belt, streams: Mapping[str, IO[A
 
     It is the flask beside this interpreter, and no other (H1).
     """
-    is_flask = step.program == "flask"
-    beside = os.path.join(os.path.dirname(sys.executable), "flask")
-    program = beside if is_flask else step.program
+    program, environment = step.program, dict(os.environ)
+    if program == "flask":
+        program = os.path.join(os.path.dirname(sys.executable), "flask")
+        environment.update(belt())
     quiet: dict[str, Any] = {}
     if not step.asks:
         quiet = {"_err": take} if "_out" in streams else {
@@ -127,5 +124,5 @@ def start(step: Step, settings: Settings, belt: Belt, streams: Mapping[str, IO[A
         *step.argv[1:], **quiet, **streams, _cwd=str(settings.checkout), _encoding="utf-8",
         _decode_errors="replace", _bg=True, _bg_exc=False, _no_out=True, _close_fds=False,
         _new_session=not step.asks, _done=lambda *_: over.release(),
-        _env={**os.environ, **(belt() if is_flask else {})},
+        _env=environment,
     )  # fmt: skip

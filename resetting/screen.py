@@ -50,41 +50,44 @@ def paint(text: str, code: int, stream: IO[str] | None = None) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if on_terminal else text
 
 
+def columns(stream: IO[str] | None = None) -> int:
+    """Give the width of a terminal; what is none has no end."""
+    on_terminal = (stream or sys.stdout).isatty()
+    return shutil.get_terminal_size().columns if on_terminal else sys.maxsize
+
+
 def folded(text: str, indent: int = 0, stream: IO[str] | None = None) -> str:
     """Give sentences behind an indent, folded at the width of a terminal, never elsewhere."""
     lines = []
     for line in text.splitlines():
         margin = " " * (indent + len(line) - len(line.lstrip()))
-        width = max(shutil.get_terminal_size().columns, len(margin) + 20)
-        fold = textwrap.TextWrapper(
-            width, initial_indent=margin, subsequent_indent=margin,
+        room = max(columns(stream), len(margin) + 20)
+        lines.append(textwrap.fill(
+            line.strip(), room, initial_indent=margin, subsequent_indent=margin,
             break_long_words=False, break_on_hyphens=False,
-        )  # fmt: skip
-        lines += (
-            fold.wrap(line.strip()) if (stream or sys.stdout).isatty() else [margin + line.strip()]
-        )
+        ))  # fmt: skip
     return "\n".join(lines)
 
 
 def command(words: Sequence[str], indent: int) -> list[str]:
     """Give a command in lines that can be pasted, broken between words on a narrow terminal."""
-    width = max(shutil.get_terminal_size().columns - 2, 40) if sys.stdout.isatty() else 10**6
-    lines = [""]
-    for word in words:
-        if lines[-1] and len(lines[-1]) + len(word) + indent + 1 > width:
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) + indent + 1 > max(columns() - 2, 40):
             lines[-1] += " \\"
-            lines.append("  ")
-        lines[-1] += word if lines[-1] in ("", "  ") else f" {word}"
+            lines.append(f"  {word}")
+        else:
+            lines[-1] += f" {word}"
     return lines
 
 
 def mends(finding: Finding, stream: IO[str] | None = None) -> str:
     """Give a finding: the sentence, then the commands that help, which are never folded."""
     lines = [folded(finding.what, 2, stream)] if finding.what else []
-    width = shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else 10**6
     for line in finding.mend.splitlines():
-        lines += [f"      {line}"] if len(line) + 6 <= width else [
-            f"      {part.strip()}" for part in re.split(" {3}(?=[a-zA-Z])", line)]  # fmt: skip
+        fits = len(line) + 6 <= columns(stream)
+        parts = [line] if fits else re.split(" {3}(?=[a-zA-Z])", line)
+        lines += [f"      {part.strip()}" for part in parts]
     return "\n".join(lines)
 
 
@@ -117,9 +120,8 @@ def broken(error: BaseException) -> None:
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
-    place = (
-        f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else "?"
-    )
+    file, line = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ("?", 0)
+    place = f"{Path(file).name}, line {line}"
     say(f"\nThe tool itself failed: {type(error).__name__} in {place}.", error=True)
     say("      make db-status   tells the state of things", error=True)
 
@@ -134,13 +136,9 @@ def target(wish: Wish, facts: Facts) -> None:
     except OSError:
         revision = ""
     at = f" ({revision})" if revision else ""
-    kind = settings.environment
-    kind = "" if kind == "development" else f", {paint(kind, RED) if facts.production else kind}"
-    row(
-        "Backscope",
-        f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}{kind}",
-        wish.dry_run,
-    )
+    text = f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}"
+    kind = paint(settings.environment, RED) if facts.production else settings.environment
+    row("Backscope", text if kind == "development" else f"{text}, {kind}", wish.dry_run)
     text = f"{settings.database} on {settings.where} as {settings.user}"
     if facts.reached and not database:
         text += ": not there yet"
@@ -149,14 +147,12 @@ def target(wish: Wish, facts: Facts) -> None:
         text += f": {database.size}, {counts}"
     row("Database", text, wish.dry_run)
     for name in settings.overrides:
+        text = f"{name}={quote(settings.values[name])} is from the environment"
         also = f", .env says {settings.dotenv[name]}" if name in settings.dotenv else ""
-        row(
-            "", f"{name}={quote(settings.values[name])} is from the environment{also}", wish.dry_run
-        )
+        row("", text + also, wish.dry_run)
     if wish.left_out:
-        are = "is" if len(wish.left_out) == 1 else "are"
-        row("Left out", f"{', '.join(wish.left_out)} {are} in the environment; here only what"
-            " make is told counts", wish.dry_run)  # fmt: skip
+        text = f"{', '.join(wish.left_out)} {'is' if len(wish.left_out) == 1 else 'are'} in"
+        row("Left out", f"{text} the environment; here only what make is told counts", wish.dry_run)
 
 
 def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish) -> None:
@@ -211,9 +207,7 @@ def took(seconds: float, mark: str, apart: bool) -> None:
 def output(lines: Sequence[str]) -> None:
     """Print what a command that failed has printed: of a traceback only the exception."""
     text = [line for line in lines if line.strip()]
-    starts = [
-        n for n, line in enumerate(text) if line.startswith("Traceback (most recent call last)")
-    ]
+    starts = [n for n, line in enumerate(text) if line.startswith("Traceback (most recent call")]
     if starts:
         rest = [line for line in text[starts[-1] + 1 :] if not line.startswith(" ")]
         text = rest[:3] or text

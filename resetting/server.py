@@ -25,6 +25,7 @@ from .commands import identifier, quote
 from .facts import Database, Facts, Looks
 from .folders import look_at_folders
 from .looking import rows
+from .pairs import holds
 from .settings import APPLICATION, CONNECT_TIMEOUT, Settings
 
 MAINTENANCE = "postgres"  # the database that a rebuild leaves alone
@@ -95,16 +96,15 @@ class Server:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
-        return bool(
-            rows(self.connection, "SELECT pg_try_advisory_lock(%s, %s) AS got", *self.key)[0]["got"]
-        )
+        query = "SELECT pg_try_advisory_lock(%s, %s) AS got"
+        return bool(rows(self.connection, query, *self.key)[0]["got"])
 
     def holds_lock(self) -> bool:
         """Say whether the advisory lock is still ours: its session may have been ended (H41)."""
         query = """SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
                    AND pid = pg_backend_pid() AND (classid, objid) = (%s, %s)"""
         try:
-            return bool(self.connection and rows(self.connection, query, *self.key))
+            return bool(rows(self.connection, query, *self.key))
         except psycopg2.Error:
             return False
 
@@ -112,7 +112,7 @@ class Server:
         """Give the oid of the database that this run's createdb made; it stays the first one."""
         query = "SELECT oid::int8 FROM pg_database WHERE datname = %s"
         with contextlib.suppress(psycopg2.Error):
-            if self.connection and not self.made_oid:
+            if not self.made_oid:
                 found = rows(self.connection, query, self.settings.database)
                 self.made_oid = found[0]["oid"] if found else 0
         return self.made_oid
@@ -149,25 +149,19 @@ class Server:
         if not self.connection:
             return facts
         try:
-            facts = replace(
-                facts,
-                trouble=None,
-                **looking.look_at_server(self.connection, settings.database, self.key),
-            )
+            seen = looking.look_at_server(self.connection, settings.database, self.key)
+            facts = replace(facts, trouble=None, **seen)
             database = facts.database
             if database and database.valid and database.open:
                 with contextlib.closing(connect(settings, settings.database)) as connection:
-                    database = replace(
-                        database, contents=looking.look_inside(connection, looks.exact)
-                    )
+                    contents = looking.look_inside(connection, looks.exact)
                     facts = replace(
-                        facts, database=database, locks=tuple(looking.look_at_locks(connection))
-                    )
-                    facts = replace(facts, **looking.look_at_sequences(connection, facts, looks))
+                        facts, database=replace(database, contents=contents),
+                        locks=tuple(looking.look_at_locks(connection)),
+                        **looking.look_at_sequences(connection, contents, looks),
+                    )  # fmt: skip
             if looks.pairs:
-                kept = {
-                    number: self._filled(one, looks.exact) for number, one in facts.kept.items()
-                }
+                kept = {n: self._filled(one, looks.exact) for n, one in facts.kept.items()}
                 facts = replace(facts, kept=kept)
                 facts = replace(facts, others=dict(self._recorded_elsewhere(facts)))
         except psycopg2.Error as error:
@@ -176,7 +170,7 @@ class Server:
 
     def _answers(self) -> bool:
         with contextlib.suppress(psycopg2.Error):
-            return bool(self.connection and rows(self.connection, "SELECT 1 AS yes"))
+            return bool(rows(self.connection, "SELECT 1"))
         return False
 
     def _filled(self, database: Database, exact: bool) -> Database:
@@ -188,20 +182,18 @@ class Server:
 
     def _recorded_elsewhere(self, facts: Facts) -> Iterator[tuple[str, str]]:
         """Yield the revisions that other databases record, if a folder is of none of ours."""
-        ours = [facts.database, *facts.kept.values()]
-        known = [one.revisions for one in ours if one and one.revisions]
+        ours = [one for one in (facts.database, *facts.kept.values()) if one]
         folders = [*facts.folders.numbered.values(), facts.folders.current]
-        if all(any(known_one <= one.revisions for known_one in known) for one in folders
-               if one and one.revisions):  # fmt: skip
+        filled = [one.revisions for one in folders if one and one.revisions]
+        if all(any(holds(folder, one.revisions) for one in ours) for folder in filled):
             return
-        names = {one.name for one in ours if one}
-        query = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
-        for row in rows(self.connection, query) if self.connection else []:
-            if row["datname"] not in names:
-                with contextlib.suppress(psycopg2.Error):
-                    with contextlib.closing(connect(self.settings, row["datname"])) as connection:
-                        for revision in looking.look_at_revisions(connection):
-                            yield revision, row["datname"]
+        query = """SELECT datname AS name FROM pg_database
+                   WHERE datallowconn AND NOT datistemplate AND datname <> ALL(%s::text[])"""
+        for row in rows(self.connection, query, [one.name for one in ours]):
+            with contextlib.suppress(psycopg2.Error):
+                with contextlib.closing(connect(self.settings, row["name"])) as connection:
+                    for revision in looking.look_at_revisions(connection):
+                        yield revision, row["name"]
 
 
 def pooler(settings: Settings) -> Finding:
@@ -219,15 +211,15 @@ def no_connection(settings: Settings, error: psycopg2.Error) -> Finding:
     reasons = [one for one in reasons if "no encryption" not in one] or reasons  # libpq's 2nd try
     reason = (reasons[-1] if reasons else text.strip().partition("\n")[0]).rstrip(".")
     role = identifier(settings.user)
+    create = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD '...'")
     host = f"-h {quote(settings.host)} " if settings.host else ""
     mend = f"pg_isready {host}-p {settings.port}   tells whether it runs"
     if "connections for role" in reason:
         mend = settings.superuser(f"ALTER ROLE {role} CONNECTION LIMIT -1")
     elif re.search('role ".*" does not exist', reason):
-        mend = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD '...'")
+        mend = create
     elif "no encryption" in reason and os.environ.get("PGSSLMODE") == "disable":
         mend = settings.change("PGSSLMODE")
     elif re.search("password|authentication", reason):
-        create = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD '...'")
         mend = f"{settings.change('POSTGRES_PASSWORD')}\nIf there is no such role. {create}"
     return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)

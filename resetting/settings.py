@@ -109,10 +109,8 @@ class Settings:
     def conninfo(self, database: str, role: bool = True) -> str:
         """Give a connection string for a command that is typed elsewhere (H56)."""
         words = {"host": self.host, "port": self.port, "user": self.user if role else ""}
-        return " ".join(
-            [f"{name}={write.conninfo_value(value)}" for name, value in words.items() if value]
-            + [f"dbname={write.conninfo_value(database)}"]
-        )
+        given = {**{name: words[name] for name in words if words[name]}, "dbname": database}
+        return " ".join(f"{name}={write.conninfo_value(given[name])}" for name in given)
 
     def psql(self, database: str, sql: str, role: bool = True) -> str:
         """Give a psql command that goes to this server from anywhere (H56)."""
@@ -151,23 +149,21 @@ class Settings:
         POSTGRES_PASSWORD leaves the choice to PGPASSWORD and PGPASSFILE, as for Flask.
         """
         harmless = HARMLESS if self.password else (*HARMLESS, "PGPASSWORD", "PGPASSFILE")
+        children = {
+            name: text
+            for name, text in self.environ.items()
+            if not re.match("PG[A-Z]|PG_COLOR", name) and not name.startswith(FLASKS)
+        }
+        for source in (self.dotenv, self.environ):
+            children.update({n: text for n, text in source.items() if n.startswith(harmless)})
         ours = {
             "PGHOST": self.host, "PGPORT": self.port, "PGUSER": self.user,
             "PGPASSWORD": self.password, "PGCLIENTENCODING": "UTF8",
             "PGOPTIONS": f"-c lock_timeout={LOCK_TIMEOUT}", "PGAPPNAME": APPLICATION,
             "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
         }  # fmt: skip
-        return {
-            **{name: self.dotenv[name] for name in self.dotenv if name.startswith(harmless)},
-            **{
-                name: value
-                for name, value in self.environ.items()
-                if not re.match("PG[A-Z]|PG_COLOR", name) or name.startswith(harmless)
-                if not name.startswith(FLASKS)
-            },
-            **{name: value for name, value in ours.items() if value},
-            **self.values,
-        }
+        children.update({name: text for name, text in ours.items() if text})
+        return {**children, **self.values}
 
 
 def find_checkout(folder: str) -> Path:
@@ -187,15 +183,14 @@ def read_dotenv(path: Path) -> str:
     """
     from dotenv.parser import parse_stream
 
-    mend = f"${{EDITOR:-vi}} {write.tilde(path)}"
+    shown = write.tilde(path)
+    mend = f"${{EDITOR:-vi}} {shown}"
     if not os.path.lexists(path):
         what = f"There is no .env in {write.tilde(path.parent)}, so Backscope would use defaults."
         example = write.tilde(Path(__file__).resolve().parent.parent / ".env.example")
-        raise Refused(Finding(what, f"cp {example} {write.tilde(path)} && {mend}"))
+        raise Refused(Finding(what, f"cp {example} {shown} && {mend}"))
     if not path.is_file():  # a FIFO would be waited for (H54)
-        raise Refused(
-            Finding(".env is no file, so it cannot be read.", f"ls -l {write.tilde(path)}")
-        )
+        raise Refused(Finding(".env is no file, so it cannot be read.", f"ls -l {shown}"))
     try:
         raw = path.read_bytes()
         text, bad = raw.decode(), [1] if raw.startswith(b"\xef\xbb\xbf") else []
@@ -236,11 +231,9 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
     values = {name: {**DEFAULTS, **dotenv, **environ}[name] for name in DEFAULTS}
     unsure = [n for n in DEFAULTS if n not in environ and dotenv.get(n) != other.get(n)]
     if unsure:
-        what = (
-            f"{', '.join(unsure)} in .env holds a ${{…}} that Backscope and Flask read differently."
-        )
+        differently = "in .env holds a ${…} that Backscope and Flask read differently."
         mend = f"${{EDITOR:-vi}} {write.tilde(path)}   write its value out"
-        raise Refused(Finding(what, mend))
+        raise Refused(Finding(f"{', '.join(unsure)} {differently}", mend))
     host = values["POSTGRES_HOST"]
     if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host):
         host = host[1:-1]

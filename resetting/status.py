@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Mapping, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from . import Finding
 from .commands import numbered, tilde
-from .facts import Facts, Folder
+from .facts import Facts, Folder, Looks
 from .pairs import half_carried, holds, pairs
 from .procedures import Procedure
 from .screen import GREEN, RED, mends, paint, row, say
@@ -23,7 +23,7 @@ class Status(Procedure):
     help = "show the target and what would be refused; change nothing"
     takes = ()
     asks = "app"
-    looks_at_pairs = looks_at_flags = True
+    looks = Looks(pairs=True, flags=True)
 
 
 def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) -> None:
@@ -63,10 +63,8 @@ def settings_in_words(facts: Facts) -> str:
 
 def revision_in_words(facts: Facts) -> str:
     """Say which revision is recorded, and what of it is in the migrations."""
-    recorded, folder = (
-        facts.contents.revisions if facts.contents else frozenset(),
-        facts.folders.current,
-    )
+    recorded = facts.database.revisions if facts.database else frozenset()
+    folder = facts.folders.current
     if not recorded:
         return "none recorded" + ("" if folder else "; there is no migrations folder")
     text, state = ", ".join(sorted(recorded)), pairs(facts)
@@ -76,21 +74,16 @@ def revision_in_words(facts: Facts) -> str:
         newest = ", ".join(sorted(folder.heads))
         return f"{text}, behind the newest in migrations, {newest}: flask db upgrade"
     places = [numbered("migrations", n) for n, one in state.folders.items() if holds(one, recorded)]
-    where = f"its migrations are in {places[0]}" if places else "its migrations are missing"
+    text += f"; its migrations are {f'in {places[0]}' if places else 'missing'}"
     owners = {facts.others[one] for one in state.folder or () if one in facts.others}
-    return f"{text}; {where}" + (
-        f"; migrations belongs to {', '.join(sorted(owners))}" if owners else ""
-    )
+    return f"{text}; migrations belongs to {', '.join(sorted(owners))}" if owners else text
 
 
 def unfinished_in_words(wish: Wish, facts: Facts) -> str:
     """Say what was interrupted, and the command that finishes it."""
-    name, kept, source = (
-        facts.settings.database,
-        [one.name for one in facts.kept.values()],
-        half_carried(facts),
-    )
-    if any(True for _ in pairs(facts).moves()):
+    name, source = facts.settings.database, half_carried(facts)
+    kept = [one.name for one in facts.kept.values()]
+    if pairs(facts).next_move():
         return f"an undo: the databases were swapped, their migrations not yet: {wish.make('undo')}"
     if source:
         return f"the rows of {source.name} are still to come: {wish.make('rebuild', carry=True)}"
@@ -103,33 +96,30 @@ def unfinished_in_words(wish: Wish, facts: Facts) -> str:
 
 def models_in_words(wish: Wish, facts: Facts) -> str:
     """Say how the database differs from the models, and which tables a clear would leave full."""
-    found, app = facts.app.differences, facts.app
-    if found is None:
+    app = facts.app
+    if app.differences is None:
         return ""
+    lines = ["nothing differs from the database"]
+    if app.differences:
+        lines = [*app.differences, wish.make("rebuild", carry=True)]
     left = [table.count for name, table in facts.tables.items()
             if app.tables is not None and name not in app.tables and table.rows != 0]  # fmt: skip
-    text = "nothing differs from the database"
-    if found:
-        text = "\n".join([*found, wish.make("rebuild", carry=True)])
-    return text + (f"\na clear would leave {', '.join(left)}" if left else "")
+    if left:
+        lines.append(f"a clear would leave {', '.join(left)}")
+    return "\n".join(lines)
 
 
-def kept_in_words(facts: Facts) -> list[str]:
+def kept_in_words(facts: Facts) -> Iterator[str]:
     """Say what is kept, with the command that removes each."""
-    texts = []
     for number, database in sorted(facts.kept.items()):
         folder = facts.folders.numbered.get(number)
-        beside = (
-            f" and {folder.path.name} since {since(folder)}"
-            if folder
-            else "; its migrations are not there"
-        )
-        remove = [
-            facts.settings.client("dropdb", database.name),
-            *removal([folder] if folder else []),
-        ]
-        texts.append(f"{database.described}{beside}\n{' && '.join(remove)}   removes it")
-    return texts
+        remove = facts.settings.client("dropdb", database.name)
+        beside = "; its migrations are not there"
+        if folder:
+            since = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.since))
+            beside = f" and {folder.path.name} since {since}"
+            remove += f" && {removal([folder])}"
+        yield f"{database.described}{beside}\n{remove}   removes it"
 
 
 def left_over_in_words(facts: Facts) -> str:
@@ -139,17 +129,12 @@ def left_over_in_words(facts: Facts) -> str:
             if number not in facts.kept and not state.foreign(folder.revisions)]  # fmt: skip
     names = ", ".join(folder.path.name for folder in left)
     them = "it" if len(left) == 1 else "them"
-    return f"{names}\n{' '.join(removal(left))}   removes {them}" if left else ""
+    return f"{names}\n{removal(left)}   removes {them}" if left else ""
 
 
-def since(folder: Folder) -> str:
-    """Say when a folder was renamed."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.since))
-
-
-def removal(folders: Sequence[Folder]) -> list[str]:
+def removal(folders: Sequence[Folder]) -> str:
     """Give the command that removes folders."""
-    return [f"rm -r {' '.join(tilde(folder.path) for folder in folders)}"] if folders else []
+    return f"rm -r {' '.join(tilde(folder.path) for folder in folders)}"
 
 
 def stuck_in_words(wish: Wish, facts: Facts) -> str:

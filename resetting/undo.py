@@ -7,7 +7,7 @@ from typing import Iterator
 from . import Failed, Finding, guards
 from .aside import close, folder_moves, open_again
 from .commands import Step, numbered, rename
-from .facts import Facts, Session
+from .facts import Facts, Looks, Session
 from .pairs import WAITING, holds, pairs
 from .procedures import Procedure
 
@@ -17,7 +17,7 @@ class Undo(Procedure):
 
     help = "swap the kept database and migrations back in"
     takes = ("number", *Procedure.takes)
-    looks_at_pairs = True
+    looks = Looks(pairs=True)
 
     def number(self, facts: Facts) -> int:
         """Give the pair that is meant: the one asked for, else the newest; 0: there is none."""
@@ -29,52 +29,46 @@ class Undo(Procedure):
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         """Yield what stops a swap; both databases are looked at (H46)."""
-        wish, number, status = self.wish, self.number(facts), self.wish.make("status")
+        wish, number, name = self.wish, self.number(facts), facts.settings.database
         yield from guards.folders(wish, facts)
         if self.begun(facts):
             if wish.number:
-                yield Finding(
-                    "An undo is begun, and comes before another.",
-                    f"{wish.make('undo')}   finishes it",
-                )
-            return
-        if number not in facts.kept:
-            only = (
-                "only migrations are left over"
-                if number and number in facts.folders.numbered
-                else "nothing is kept"
-            )
+                mend = f"{wish.make('undo')}   finishes it"
+                yield Finding("An undo is begun, and comes before another.", mend)
+        elif number not in facts.kept:
+            left = number and number in facts.folders.numbered
+            only = "only migrations are left over" if left else "nothing is kept"
             which = f" as number {number}" if number else ""
-            yield Finding(
-                f"Of {facts.settings.database} {only}{which}.", f"{status}   lists what is kept"
-            )
-            return
-        both = [one for one in (facts.database, facts.kept[number]) if one]
-        yield from guards.may_replace(wish, facts, both)
-        for one in both:
-            if not one.valid:
-                what = f"{one.name} is what an interrupted dropdb left, and cannot be swapped."
-                yield Finding(what, facts.settings.client("dropdb", one.name))
+            mend = f"{wish.make('status')}   lists what is kept"
+            yield Finding(f"Of {name} {only}{which}.", mend)
+        else:
+            both = [one for one in (facts.database, facts.kept[number]) if one]
+            yield from guards.may_replace(wish, facts, both)
+            for one in both:
+                if not one.valid:
+                    what = f"{one.name} is what an interrupted dropdb left, and cannot be swapped."
+                    yield Finding(what, facts.settings.client("dropdb", one.name))
+            yield from self.foreign(facts, number)
+
+    def foreign(self, facts: Facts, number: int) -> Iterator[Finding]:
+        """Yield that the migrations of another database are in the place of the kept ones."""
         state = pairs(facts).swap(number).settled
+        if holds(state.folder, state.current) or not any(map(state.strayed, state.folders)):
+            return
         place, blocker = "migrations", state.folder or frozenset()
         if WAITING in state.folders:  # what another database's undo has left half done
             place, blocker = numbered(place, WAITING), state.folders[WAITING]
-        if not holds(state.folder, state.current) and any(map(state.strayed, state.folders)):
-            owner = facts.others[next(iter(blocker & state.others))]
-            kept = facts.kept[number].name
-            what = f"{place} belongs to {owner}, those of {kept} cannot take its place."
-            yield Finding(
-                what, f"mv {place} {numbered('migrations', state.number())}   sets it aside"
-            )
+        owner = facts.others[next(iter(blocker & state.others))]
+        what = f"{place} belongs to {owner}, those of {facts.kept[number].name} cannot take its"
+        mend = f"mv {place} {numbered('migrations', state.number())}   sets it aside"
+        yield Finding(f"{what} place.", mend)
 
     def blocking(self, facts: Facts) -> list[Session]:
-        """Give who is connected to one of the two."""
         if self.begun(facts) or self.number(facts) not in facts.kept:
             return []
         return facts.on(facts.settings.database, facts.kept[self.number(facts)].name)
 
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
-        """Yield which pair comes and which goes."""
         number = self.number(facts)
         if self.begun(facts):
             yield "Undo", "begun: the databases were swapped, their migrations not yet"
@@ -85,10 +79,10 @@ class Undo(Procedure):
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         """Yield the swap of the databases, in one transaction, and then of the folders."""
-        number, name, state = self.number(facts), facts.settings.database, pairs(facts)
-        if self.begun(facts) or number not in facts.kept:
+        number, name, begun = self.number(facts), facts.settings.database, self.begun(facts)
+        if begun or number not in facts.kept:
             yield from open_again(facts.database, *facts.kept.values())
-            yield from self.begun(facts)
+            yield from begun
             return
         kept, waits = numbered(name, number), numbered(name, 0)
         both = {kept: facts.kept[number].open}
@@ -100,10 +94,9 @@ class Undo(Procedure):
         opening = [name if one == kept else kept for one in both if not both[one]]
         swap = [(kept, waits), (name, kept), (waits, name)] if facts.database else [(kept, name)]
         yield rename(*swap, opening=opening)
-        yield from folder_moves(state.swap(number).moves())
+        yield from folder_moves(pairs(facts).swap(number).moves())
 
     def result(self, before: Facts, now: Facts) -> str:
-        """Say what is current now."""
         name = now.settings.database
         if self.begun(now) or not now.contents:
             raise Failed(self.afterwards(before, now))
@@ -120,15 +113,13 @@ class Undo(Procedure):
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
         """Say whether the undo is finished, begun or not begun."""
-        name, status = now.settings.database, self.wish.make("status")
+        status = self.wish.make("status")
         if not now.reached:
             return Finding("How far the undo came cannot be seen.", f"{status}   tells it")
         if self.begun(now):
-            return Finding(
-                "The undo is begun, not finished.", f"{self.wish.make('undo')}   finishes it"
-            )
+            mend = f"{self.wish.make('undo')}   finishes it"
+            return Finding("The undo is begun, not finished.", mend)
         if now.oid == before.oid and not self.begun(before):
-            return Finding(
-                f"The undo is not begun: {name} is as it was.", f"{self.wish.again()}   begins it"
-            )
+            what = f"The undo is not begun: {now.settings.database} is as it was."
+            return Finding(what, f"{self.wish.again()}   begins it")
         return Finding("The undo is finished all the same.", f"{status}   shows it")

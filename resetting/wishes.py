@@ -9,21 +9,24 @@ import argparse
 import difflib
 import re
 from dataclasses import dataclass, field, replace
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
-from . import Finding, Refused
+from . import Finding, Refused, refuse
 from .commands import quote
 from .settings import TARGET
 
-SWITCHES = ("force", "keep", "carry", "production", "verbose", "dry_run")
 ON, OFF = ("1", "yes", "true", "on"), ("0", "no", "false", "off", "")
-# Make's variables by what they are here; those with a True count on its command line only (H49).
-VARIABLES = {
-    "SEQ": ("sequences", True), "N": ("number", True), "CONFIRM": ("confirm", True),
-    "FORCE": ("force", True), "KEEP": ("keep", True), "CARRY": ("carry", True),
-    "PRODUCTION": ("production", True), "VERBOSE": ("verbose", False),
-    "BACKSCOPE_DIR": ("folder", False),
-}  # fmt: skip
+SWITCHES = {
+    "force": "end the sessions that are in the way",
+    "keep": "set the old database aside",
+    "carry": "as --keep, and its rows come along",
+    "production": "go on although this is production",
+    "verbose": "show what the commands print",
+}
+# Make's variables by what they are here; all but ANYWHERE count on its command line only (H49).
+VARIABLES = {"SEQ": "sequences", "N": "number", "CONFIRM": "confirm", "BACKSCOPE_DIR": "folder",
+             **{name.upper(): name for name in SWITCHES}}  # fmt: skip
+ANYWHERE = ("VERBOSE", "BACKSCOPE_DIR")
 BACKSCOPES = (*TARGET, "POSTGRES_DISPOSABLE_DB", "APP_ENVIRONMENT")
 OTHERS = (*BACKSCOPES, "POSTGRES_PASSWORD", "PYTHON", "NO_COLOR", "PG_BIN")
 MAKES_OWN = ("MAKEFLAGS", "MFLAGS", "MAKE", "SHELL", "CURDIR", "MAKEFILES")
@@ -75,49 +78,42 @@ def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_r
     on nor off (H49).
     """
     names = environ.get("RESET_VARIABLES", "").split()
+    takes = (*takes, "folder")
     found: list[Finding] = []
     for name in names:
         if name not in (*VARIABLES, *OTHERS, *MAKES_OWN):
             near = difflib.get_close_matches(name.upper(), [*VARIABLES, *OTHERS], 1, 0.5)
-            mean = f"; did you mean {near[0]}?" if near else "."
-            found.append(
-                Finding(f"There is no variable {name}{mean}", "make help   lists them all")
-            )
-        elif name in VARIABLES and VARIABLES[name][0] not in (*takes, "folder"):
+            what = f"There is no variable {name}" + (f"; did you mean {near[0]}?" if near else ".")
+            found.append(Finding(what, "make help   lists them all"))
+        elif name in VARIABLES and VARIABLES[name] not in takes:
             what = f"make db-{verb} takes no {name}."
             found.append(Finding(what, "make help   tells what each target takes"))
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     left_out = []
-    for name, (attribute, on_line) in VARIABLES.items():
-        if name not in environ or (
-            name not in names and (on_line or attribute not in (*takes, "folder"))
-        ):
-            left_out += [name] if name in environ and environ[name] and attribute in takes else []
-            continue
-        text = environ[name]
-        if attribute in SWITCHES and text.lower() not in (*ON, *OFF):
+    for name in filter(environ.__contains__, VARIABLES):
+        text, attribute = environ[name], VARIABLES[name]
+        if name not in names and not (name in ANYWHERE and attribute in takes):
+            left_out += [name] if text and attribute in takes else []
+        elif attribute not in SWITCHES:
+            values[attribute] = [text] if attribute == "sequences" else text
+        elif text.lower() in (*ON, *OFF):
+            values[attribute] = text.lower() in ON
+        else:
             what = f"{name} is {quote(text)}, which is neither on nor off."
             found.append(Finding(what, f"make db-{verb} {name}=1   or without it"))
-        values[attribute] = text.lower() in ON if attribute in SWITCHES else text
-    if found:
-        raise Refused(*found)
-    return complete(verb, {**values, "dry_run": dry_run, "left_out": tuple(left_out)}, environ)
+    refuse(found)
+    return complete(verb, environ, dry_run=dry_run, left_out=tuple(left_out), **values)
 
 
-def complete(verb: str, values: Mapping[str, object], environ: Mapping[str, str]) -> Wish:
+def complete(verb: str, environ: Mapping[str, str], sequences: Sequence[str] = (),
+             number: str | None = None, **rest: Any) -> Wish:  # fmt: skip
     """Give a wish with its sequences and number understood; raise Refused if they are none."""
-    values = dict(values)
-    words = values.pop("sequences", None)
-    number = str(values.pop("number", None) or "")
     given = {name: environ[name] for name in BACKSCOPES if name in environ}
-    wish = Wish(verb, given=given, **values)  # type: ignore[arg-type]
+    wish = Wish(verb, given=given, **rest)
     if number and not re.fullmatch("[1-9][0-9]{0,5}", number, re.A):
         what = f"N is {quote(number)}, which is no number of a kept database."
         raise Refused(Finding(what, f"{wish.make('status')}   lists what is kept"))
-    if words is not None:
-        listed = [words] if isinstance(words, str) else list(words)  # type: ignore[call-overload]
-        wish = replace(wish, sequences=sequence_ids(verb, listed))
-    return replace(wish, number=int(number or 0))
+    return replace(wish, sequences=sequence_ids(verb, sequences), number=int(number or 0))
 
 
 def sequence_ids(verb: str, parts: Sequence[str]) -> tuple[str, ...]:
@@ -137,11 +133,8 @@ def sequence_ids(verb: str, parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"A{int(word[1:]):06}" for word in ids))
 
 
-def parse(
-    arguments: Sequence[str],
-    verbs: Mapping[str, tuple[str, Sequence[str]]],
-    environ: Mapping[str, str],
-) -> Wish:
+def parse(arguments: Sequence[str], verbs: Mapping[str, tuple[str, Sequence[str]]],
+          environ: Mapping[str, str]) -> Wish:  # fmt: skip
     """Give the wish of a command line, or exit with status 2 as argparse does.
 
     `verbs` are the commands, each with its line of help and what it takes.
@@ -153,30 +146,22 @@ def parse(
     )  # fmt: skip
     parser.add_argument("--make", action="store_true", help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    flags = {
-        "confirm": {"metavar": "NAME", "help": "answer the confirmation in advance"},
-        "force": {"action": "store_true", "help": "end the sessions that are in the way"},
-        "keep": {"action": "store_true", "help": "set the old database aside"},
-        "carry": {"action": "store_true", "help": "as --keep, and its rows come along"},
-        "production": {"action": "store_true", "help": "go on although this is production"},
-        "verbose": {"action": "store_true", "help": "show what the commands print"},
-    }  # fmt: skip
     for verb, (text, takes) in verbs.items():
         command = commands.add_parser(verb, help=text, description=text, allow_abbrev=False)
         command.add_argument("--backscope-dir", metavar="DIR", default=".", dest="folder",
                              help="the checkout (default: the current folder)")  # fmt: skip
         command.add_argument("--dry-run", action="store_true", help="print the commands, run none")
-        for flag, options in flags.items():
-            if flag in takes:
-                command.add_argument(f"--{flag}", **options)  # type: ignore[arg-type]
+        if "confirm" in takes:
+            command.add_argument("--confirm", metavar="NAME",
+                                 help="answer the confirmation in advance")  # fmt: skip
+        for switch in filter(takes.__contains__, SWITCHES):
+            command.add_argument(f"--{switch}", action="store_true", help=SWITCHES[switch])
         if "sequences" in takes:
             command.add_argument("sequences", nargs="*", metavar="A…", help="only these sequences")
         if "number" in takes:
             command.add_argument("number", nargs="?", metavar="N", help="which kept pair")
     values = vars(parser.parse_args(arguments))
-    verb = values.pop("verb")
-    if values.pop("make"):
+    verb, by_make = values.pop("verb"), values.pop("make")
+    if by_make:
         return from_make(verb, verbs[verb][1], environ, values["dry_run"])
-    if "sequences" in values and not values["sequences"]:
-        del values["sequences"]
-    return complete(verb, values, environ)
+    return complete(verb, environ, **values)

@@ -162,7 +162,7 @@ def test_a_failure_of_the_tool_itself_tells_no_secret(capsys):
     screen.broken(ValueError("pw-sEcret.17"))
     err = capsys.readouterr().err
     assert "ValueError in shlex.py, line " in err
-    assert "ValueError in ?." in err
+    assert "ValueError in ?, line 0." in err
     assert "sEcret" not in err
 
 

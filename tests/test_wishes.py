@@ -225,7 +225,7 @@ def test_make_comes_through_the_same_door():
     environ = {"RESET_VARIABLES": "KEEP", "KEEP": "yes"}
     assert parse(["--make", "rebuild"], VERBS, environ) == Wish("rebuild", keep=True)
     assert parse(["--make", "rebuild", "--dry-run"], VERBS, environ).dry_run
-    assert not complete("clear", {}, {}).dry_run
+    assert not complete("clear", {}).dry_run
 
 
 @pytest.mark.parametrize(

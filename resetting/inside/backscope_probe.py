@@ -6,6 +6,7 @@ or `app`, to load the app too. The target comes as a line of JSON on its standar
 when it is known; where that has no database yet, nothing is connected.
 """
 
+import functools
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import runpy
 import sys
 from urllib.parse import unquote
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def ask_config():
@@ -40,33 +41,22 @@ def elsewhere(url):
         parsed = make_url(url)
     except Exception:  # its text would quote the URL, and so the password
         return {}
-    ours = (name, unquote(user), unquote(password), int(port), host.strip("[]"))
-    theirs = (parsed.database, parsed.username, parsed.password or "", parsed.port or 5432,
-              parsed.host or "")  # fmt: skip
-    same_host = ours[4] == theirs[4] or (ours[4] in LOOPBACK and theirs[4] in LOOPBACK)
-    if ours[:4] == theirs[:4] and same_host and not parsed.query:
+    ours = (name, unquote(user), unquote(password), int(port))
+    theirs = (parsed.database, parsed.username, parsed.password or "", parsed.port or 5432)
+    hosts = {host.strip("[]"), parsed.host or ""}
+    if ours == theirs and (len(hosts) == 1 or hosts <= LOOPBACK) and not parsed.query:
         return None
-    host = parsed.query.get("host") or theirs[4]
-    parts = {"database": theirs[0], "user": theirs[1], "host": host, "port": theirs[3]}
+    parts = {"database": parsed.database, "user": parsed.username, "port": theirs[3],
+             "host": parsed.query.get("host") or parsed.host}  # fmt: skip
     return {name: str(value or "") for name, value in parts.items()}
 
 
 def ask_app(seat_belt, answer):
     """Tell what the loaded app says, after each of its engines was asked who it is."""
-    seen = {}
-
-    def target():
-        if not seen:
-            seen.update(json.loads(sys.stdin.readline()))
-        return seen
-
-    def stop(sentence):
-        answer({"elsewhere": sentence})
-
-    seat_belt.wear(target, stop)
-    app = seat_belt.load(
-        os.environ.pop("BACKSCOPE_RESET_APP"), os.environ.pop("BACKSCOPE_RESET_SKIP")
-    )
+    target = functools.lru_cache(lambda: json.loads(sys.stdin.readline()))
+    seat_belt.wear(target, lambda sentence: answer({"elsewhere": sentence}))
+    flask_app, skip = (os.environ.pop(f"BACKSCOPE_RESET_{word}") for word in ("APP", "SKIP"))
+    app = seat_belt.load(flask_app, skip)
     database = app.extensions["migrate"].db
     tables = {
         table.fullname: [column.name for column in table.columns if column.computed is None]
@@ -94,11 +84,8 @@ def compare(database, name):
         readonly = connection.execution_options(postgresql_readonly=True)
         context = MigrationContext.configure(readonly, opts={"compare_type": True})
         found = compare_metadata(context, database.metadata)
-    texts = []
-    for difference in found:
-        changes = difference if isinstance(difference, list) else [difference]
-        texts += [text for text in (in_words(change, name) for change in changes) if text]
-    return texts
+    changes = [change for one in found for change in (one if isinstance(one, list) else [one])]
+    return [text for text in (in_words(change, name) for change in changes) if text]
 
 
 def in_words(change, name):
@@ -121,12 +108,9 @@ def main():
     """Print the answer, and end at once: tearing down a loaded app takes long."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever Backscope prints is no answer
-    here = os.path.dirname(os.path.realpath(__file__))
-    sys.path[:] = [
-        os.getcwd(),
-        *(path for path in sys.path if os.path.realpath(path or ".") != here),
-    ]
-    told = {}
+    here, told = os.path.dirname(os.path.realpath(__file__)), {}
+    others = [path for path in sys.path if os.path.realpath(path or ".") != here]
+    sys.path[:] = [os.getcwd(), *others]
 
     def answer(more):
         print(json.dumps({**told, **more}), file=out, flush=True)
@@ -147,12 +131,10 @@ def main():
         answer({"kind": "SyntaxError",
                 "error": f"{error.filename}, line {error.lineno}: {error.msg}"})  # fmt: skip
     except BaseException as error:  # whatever the app raises is what there is to tell
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        cause = error
+        lines, cause = str(error).strip().splitlines(), error
         while cause and not isinstance(cause, ModuleNotFoundError):  # flask wraps it
             cause = cause.__cause__ or cause.__context__
-        missing = cause.name if cause else ""
-        last = lines[-1] if lines else ""
+        last, missing = lines[-1].strip() if lines else "", cause.name if cause else ""
         answer({"kind": type(error).__name__, "error": last, "missing": missing})
     answer({})
 
