@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from .commands import Step
 from .settings import Settings
 from .signals import Signals
 
+TICK = 0.005  # seconds between two looks at whether a command has ended
 Belt = Callable[[], Mapping[str, str]]  # what a flask step wears, known when it starts
 
 
@@ -64,20 +64,19 @@ def execute(step: Step, settings: Settings, belt: Belt, signals: Signals,
             take: Any) -> tuple[str, bool]:  # fmt: skip
     """Run a step, with what it is piped into; the result is how it failed, and if by a signal."""
     parts = [step, step.into] if step.into else [step]
-    unable, failed, cut, over = "", "", False, threading.Semaphore(0)
+    unable, failed, cut = "", "", False
     with contextlib.ExitStack() as stack:
         signals.asking = step.asks
         try:
             for part, streams in zip(parts, pipes(step, stack)):
-                signals.running.append(start(part, settings, belt, streams, take, over))
+                signals.running.append(start(part, settings, belt, streams, take))
             if signals.caught and not signals.deaf:  # before there was a command
                 signals.hand_on()
         except (sh.CommandNotFound, sh.ForkException, OSError) as error:
             unable = f"{part.program} could not be run: {type(error).__name__}."
-    for _ in signals.running:
-        while not over.acquire(timeout=0.1):  # a signal that came just before waiting is seen
-            pass
     for part, command in zip(parts, signals.running):  # our ends of a pipe are closed
+        while command.is_alive():  # sh itself would look once a second, and be deaf to signals
+            time.sleep(TICK)
         try:
             command.wait()
         except sh.ErrorReturnCode as error:
@@ -106,11 +105,8 @@ def pipes(step: Step, stack: contextlib.ExitStack) -> Iterator[dict[str, IO[Any]
 
 
 def start(step: Step, settings: Settings, belt: Belt, streams: Mapping[str, IO[Any]],
-          take: Any, over: threading.Semaphore) -> Any:  # fmt: skip
-    """Start a command, which releases `over` when it ends; `flask` wears the belt.
-
-    It is the flask beside this interpreter, and no other (H1).
-    """
+          take: Any) -> Any:  # fmt: skip
+    """Start a command; `flask` is the one beside this interpreter (H1), and wears the belt."""
     program, environment = step.program, dict(os.environ)
     if program == "flask":
         program = os.path.join(os.path.dirname(sys.executable), "flask")
@@ -123,6 +119,5 @@ def start(step: Step, settings: Settings, belt: Belt, streams: Mapping[str, IO[A
     return command(
         *step.argv[1:], **quiet, **streams, _cwd=str(settings.checkout), _encoding="utf-8",
         _decode_errors="replace", _bg=True, _bg_exc=False, _no_out=True, _close_fds=False,
-        _new_session=not step.asks, _done=lambda *_: over.release(),
-        _env=environment,
+        _new_session=not step.asks, _env=environment,
     )  # fmt: skip
