@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from resetting import Failed, Finding, Interrupted, Refused, guards, refuse, screen
+from resetting import Failed, Finding, Interrupted, Refused, guards, misfits, refuse, screen
 from resetting.aside import put_back, set_aside
 from resetting.backscope import asking, environment_unfit, seat_belt
-from resetting.building import carry_all, locale_options, only_copies
+from resetting.building import carry_all, locale_options, only_copies, stays
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.disposable import Disposable
 from resetting.facts import Database, Facts, Looks, Session
 from resetting.moment import look_again
-from resetting.pairs import half_carried, pairs
+from resetting.pairs import half_carried, pairs, whose
 from resetting.procedures import Procedure, asks_to_clear, end_sessions
 from resetting.results import built, cleared, remains
 from resetting.sequences import Forget, Unflag
@@ -36,8 +36,6 @@ from resetting.wishes import Wish, parse
 
 if TYPE_CHECKING:
     from resetting.server import Server
-
-    Sight = tuple[Server, Facts]
 
 # ---------------------------------------------------------------- the page
 
@@ -52,6 +50,7 @@ class Clear(Procedure):
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         yield from guards.usable(self.wish, facts)
         yield from guards.half_built(self.wish, facts)
+        yield from guards.half_filled(self.wish, facts)
         yield from guards.may_clear(facts)
 
     def blocking(self, facts: Facts) -> list[Session]:
@@ -115,6 +114,7 @@ class Rebuild(Procedure):
         yield from guards.template(facts, locale_options(facts))
         yield from guards.folders(wish, facts)
         yield from guards.undo_begun(wish, facts)
+        yield from [] if wish.carry else guards.half_filled(wish, facts)
         if self.keeps(facts):
             yield from guards.whole(wish, facts)
             kept = numbered(facts.settings.database, pairs(facts).number())
@@ -128,14 +128,18 @@ class Rebuild(Procedure):
         counts = contents.counts if contents else "which cannot be looked into"
         question = f"This wipes out the entire structure and contents of {name}: {counts}."
         same = facts.app.differences is not None and not facts.app.differences
-        return f"{question} Its structure is already that of the models." if same else question
+        already = "Its structure is already that of the models, so make db-clear is enough."
+        return f"{question} {already}" if same else question
 
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
         number = pairs(facts).number()
         if self.keeps(facts):
             yield "Kept as", numbered(facts.settings.database, number)
         there = f"migrations -> {numbered('migrations', number)}"
-        yield "Migrations", there if facts.folders.there else "none yet"
+        yield "Migrations", there + whose(facts) if facts.folders.there else "none yet"
+        stay = stays(facts, self.keeps(facts)) if self.wish.carry else ""
+        if stay:
+            yield "Stays there", f"{stay}: not in the models"
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         name, number, old = facts.settings.database, pairs(facts).number(), facts.database
@@ -160,6 +164,11 @@ class Rebuild(Procedure):
     def result(self, before: Facts, now: Facts) -> str:
         return built(self.wish, before, now)
 
+    def retry(self, failed: Step | None) -> str:
+        if failed and failed.into:  # a row that does not fit would not fit the next time either
+            return f"{self.wish.again(carry=False, keep=True)}   leaves the rows in what it keeps"
+        return super().retry(failed)
+
     def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
         """Yield what brings the kept database and the migrations back; nothing else is removed."""
         if self.sets_aside:
@@ -176,7 +185,9 @@ class Rebuild(Procedure):
 
 
 @contextlib.contextmanager
-def seeing(procedure: Procedure, environ: Mapping[str, str], acting: bool) -> Iterator[Sight]:
+def seeing(
+    procedure: Procedure, environ: Mapping[str, str], acting: bool
+) -> Iterator[tuple[Server, Facts]]:
     """Read the settings, ask Backscope and look at the server; nothing is touched.
 
     Raises Refused where there is nothing to look at. The lock is taken before looking, if
@@ -211,12 +222,13 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
         for label, text in procedure.rows(facts):
             screen.row(label, text, wish.dry_run)
         findings, sentence = list(procedure.in_the_way(facts)), procedure.loses(facts)
-        if wish.dry_run:
-            screen.dry_run(procedure.steps(facts), server.settings, wish)
-        refuse(findings)
         idle = procedure.idle(facts)
-        if idle and not wish.dry_run:
-            screen.say(f"\n{idle}: there is nothing to do.")
+        if wish.dry_run:
+            screen.dry_run([] if idle else procedure.steps(facts), server.settings, wish)
+        refuse(findings)
+        if idle:
+            nothing = f"{idle}: there is nothing to do."
+            screen.say(f"# {nothing}" if wish.dry_run else f"\n{nothing}")
         if idle or wish.dry_run:
             return 0
         if sentence and wish.confirm is None:
@@ -250,7 +262,10 @@ def status(wish: Wish, shown: Sequence[Procedure], environ: Mapping[str, str]) -
     """Show the state of things; the result is 0, as what would be refused is an answer, too."""
     with seeing(Status(wish), environ, acting=False) as (_, facts):
         screen.target(wish, facts)
-        refuse([facts.trouble] if facts.trouble and not facts.reached else [])
+        if facts.trouble and not facts.reached:
+            refuse([*misfits.backscope(wish, facts, clears=False), facts.trouble])
+        if wish.dry_run:  # nothing that it shows is to be run
+            return 0
         show(wish, facts, {one.wish.verb: list(one.in_the_way(facts)) for one in shown})
     return 0
 

@@ -21,6 +21,7 @@ from .settings import Settings
 
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
 LOOKING = "backscope-reset looks"  # application_name of what only looks, and soon ends
+ACTIVATE = "source .venv/bin/activate   in the Backscope folder"
 INSIDE = Path(__file__).resolve().parent / "inside"
 
 
@@ -99,12 +100,11 @@ def seat_belt(facts: Facts, oid: int) -> dict[str, str]:
 def environment_unfit() -> Iterator[Finding]:
     """Yield why this interpreter is not that of Backscope's virtual environment (H1)."""
     venv, flask = tilde(Path(sys.prefix)), Path(sys.executable).with_name("flask")
-    activate = "source .venv/bin/activate   in the Backscope folder"
     if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
-        yield Finding("No virtual environment is active.", activate)
+        yield Finding("No virtual environment is active.", ACTIVATE)
     elif not os.access(flask, os.X_OK):
         what = f"The active environment {venv} has no flask, so it is not Backscope's."
-        yield Finding(what, activate)
+        yield Finding(what, ACTIVATE)
     else:
         runs = Path(os.fsdecode(flask.read_bytes().partition(b"\n")[0])[2:].strip())
         own = runs.exists() and runs.parent.samefile(flask.parent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from .commands import Step, copy, identifier, literal, numbered, psql, qualified
+from .commands import Step, copy, dollars, identifier, literal, numbered, psql, qualified
 from .facts import Contents, Database, Facts
 from .pairs import UNFINISHED, half_carried
 
@@ -48,7 +48,7 @@ def carry_steps(facts: Facts, source: Database, called: str) -> Iterator[Step]:
     for table in filled:
         into = qualified(table)
         after = [
-            f"SELECT setval(pg_get_serial_sequence({literal(into)}, {literal(column)}),"
+            f"SELECT setval(pg_get_serial_sequence({dollars(into)}, {dollars(column)}),"
             f" GREATEST({last}, (SELECT max({identifier(column)}) FROM {into})))"
             for column, last in old[table].serials.items()
             if column in both[table]
@@ -60,11 +60,27 @@ def carry_steps(facts: Facts, source: Database, called: str) -> Iterator[Step]:
 
 def carry_all(facts: Facts, aside: Database | None, number: int) -> list[Step]:
     """Give those steps for what is set aside now, or else was by a run that was killed."""
-    source = aside or half_carried(facts) or next(iter(facts.kept.values()), None)
+    source = source_of(facts, aside)
     if not source:
         return []
     called = numbered(aside.name, number) if aside else source.name
     return list(carry_steps(facts, source, called))
+
+
+def source_of(facts: Facts, aside: Database | None) -> Database | None:
+    """Give where the rows are: in what is set aside now, or else was by a run that was killed."""
+    return aside or half_carried(facts) or next(iter(facts.kept.values()), None)
+
+
+def stays(facts: Facts, aside: Database | None) -> str:
+    """Say what does not come along, as the models have no place for it."""
+    source, models = source_of(facts, aside), facts.app.tables or {}
+    old = source.contents.tables if source and source.contents else {}
+    filled = {name: table for name, table in old.items() if table.rows != 0}
+    tables = [table.count for name, table in filled.items() if name not in models]
+    columns = [f"{name}.{column}" for name, table in filled.items() if name in models
+               for column in table.columns if column not in models[name]]  # fmt: skip
+    return ", ".join([*tables, *columns])
 
 
 def only_copies(contents: Contents | None, source: Database | None) -> bool:

@@ -66,8 +66,13 @@ def qualified(table: str) -> str:
     return ".".join(map(identifier, table.split(".", 1)))
 
 
+def dollars(text: str) -> str:
+    """Give `text` as a SQL string without quotes, which a shell has, too ("String Constants")."""
+    return f"$${text}$$" if "$" not in text else literal(text)
+
+
 def literal(text: str) -> str:
-    """Give `text` as a SQL string, in dollars where that reads well ("String Constants")."""
+    """Give `text` as a SQL string, in dollars where that reads well."""
     if "$" not in text and " " in text:
         return f"$${text}$$"
     escape = "E" if "\\" in text else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -46,6 +46,11 @@ class Lock:
     session: Session
     table: str
     mode: str
+
+    @property
+    def locking(self) -> Session:
+        """The session with what it locks."""
+        return replace(self.session, holds=self.table)
 
     @property
     def stops_rows(self) -> bool:
@@ -119,11 +124,11 @@ class Database:
 
     @property
     def described(self) -> str:
-        """Its name, size, rows and revision in words."""
+        """Its size, rows and revision in words."""
         if not self.contents:
-            return f"{self.name}: {self.size}, cannot be looked into"
+            return f"{self.size}, cannot be looked into"
         revision = ", ".join(sorted(self.revisions)) or "none"
-        return f"{self.name}: {self.size}, {self.contents.counts or 'no rows'}, revision {revision}"
+        return f"{self.size}, {self.contents.counts or 'no rows'}, revision {revision}"
 
 
 @dataclass(frozen=True)
@@ -216,5 +221,6 @@ class Facts:
         return self.settings.environment == "production" or self.app.production
 
     def on(self, *databases: str) -> list[Session]:
-        """Give the sessions on some databases."""
-        return [session for session in self.sessions if session.database in databases]
+        """Give the sessions on some databases, with what they lock."""
+        locking = {lock.session.pid: lock.locking for lock in reversed(self.locks)}
+        return [locking.get(one.pid, one) for one in self.sessions if one.database in databases]

@@ -5,13 +5,12 @@ The names H1 to H58 are hazards; README.md has the list.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Iterable, Iterator, Sequence
 
 from . import Finding
 from .commands import Step, allow_connections, identifier, qualified, quote, terminate, tilde
 from .facts import SEQUENCE_COLUMNS, Database, Facts, Lock, Session
-from .pairs import pairs
+from .pairs import half_carried, pairs
 from .settings import Settings
 from .wishes import Wish
 
@@ -22,14 +21,14 @@ def confirmation(wish: Wish, settings: Settings) -> Iterator[Finding]:
     """Yield that CONFIRM names something else than the target."""
     if wish.confirm is not None and wish.confirm != settings.answer:
         what = f"CONFIRM is {quote(wish.confirm)}, but the target is {settings.answer}."
-        yield Finding(what, f"{wish.again()} CONFIRM={quote(settings.answer)}")
+        yield Finding(what, f"{wish.make('status')}   shows the target")
 
 
 def production(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that this is a production database, and nobody said so (H19)."""
     if facts.production and not wish.production:
         what = f"APP_ENVIRONMENT is {facts.settings.environment}: this is a production database."
-        yield Finding(what, f"{wish.again(production=True)}   after the service was stopped")
+        yield Finding(what, f"{wish.again(production=True)}   once the service is stopped")
 
 
 def busy(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -45,12 +44,13 @@ def sessions(wish: Wish, facts: Facts, found: Sequence[Session]) -> Iterator[Fin
     are = f"{len(found)} sessions are" if len(found) > 1 else "1 session is"
     whose = f", and {facts.settings.user} may not end them all" if others else ""
     what = listed(f"{are} in the way{whose}:", found)
-    ports = [one.port for one in found if one.port > 0 and facts.settings.local]
-    stop = "".join(f"lsof -nP -iTCP:{port}   tells which program to stop\n" for port in ports[:3])
+    ports = ",".join(str(one.port) for one in found if one.port > 0 and facts.settings.local)
+    stop = f"lsof -nP -iTCP:{ports}   tells which program to stop\n" if ports else ""
     if others:
         yield Finding(what, stop + facts.settings.superuser(terminate(one.pid for one in others)))
     elif found and not wish.force:
-        yield Finding(what, f"{stop}{wish.again(force=True)}   ends them")
+        them = "them" if len(found) > 1 else "it"
+        yield Finding(what, f"{stop}{wish.again(force=True)}   ends {them}")
 
 
 def listed(head: str, found: Sequence[Session]) -> str:
@@ -61,7 +61,7 @@ def listed(head: str, found: Sequence[Session]) -> str:
 def blocked_by(locks: Iterable[Lock]) -> list[Session]:
     """Give the sessions that hold some locks, each once."""
     first = {lock.session.pid: lock for lock in reversed(list(locks))}  # the worst of each session
-    return [replace(lock.session, holds=lock.table) for lock in reversed(list(first.values()))]
+    return [lock.locking for lock in reversed(list(first.values()))]
 
 
 def usable(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -89,11 +89,20 @@ def whole(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 
 def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
-    """Yield that a rebuild was interrupted, which a clear would paint over."""
+    """Yield that a rebuild was interrupted, which a clear would paint over (H23)."""
     contents, name = facts.contents, facts.settings.database
-    if contents and not contents.revisions and not contents.tables:
+    if contents and not contents.revisions and not contents.tables and not half_carried(facts):
         what = f"{name} has no tables and no revision: its rebuild is unfinished."
         yield Finding(what, f"{wish.make('rebuild')}   finishes it")
+
+
+def half_filled(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield that rows are still to come, which nothing else would fetch (H23)."""
+    source = half_carried(facts)
+    if source:
+        what = f"The rows of {source.name} are still to come to {facts.settings.database}."
+        undo = f"{wish.make('undo')}   brings {source.name} back"
+        yield Finding(what, f"{wish.make('rebuild', carry=True)}   fetches them\n{undo}")
 
 
 def may_clear(facts: Facts) -> Iterator[Finding]:
@@ -105,12 +114,12 @@ def may_clear(facts: Facts) -> Iterator[Finding]:
     if not contents.creates:
         what = f"The role {settings.user} may not create tables in {name}, as a clear must."
         grant = settings.psql(name, f"GRANT CREATE ON SCHEMA public TO {role}", role=False)
-        yield Finding(what, f"As {name}'s owner: {grant}")
+        yield Finding(what, f"{grant}   as the owner of {name}")
     others = [table for table in contents.tables if not contents.tables[table].owned]
     if others:
         what = f"The role {settings.user} does not own {', '.join(others)}, which a clear drops."
         own = "; ".join(f"ALTER TABLE {qualified(one)} OWNER TO {role}" for one in others)
-        yield Finding(what, f"As a superuser: {settings.psql(name, own, role=False)}")
+        yield Finding(what, f"{settings.psql(name, own, role=False)}   as a superuser")
 
 
 def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -191,4 +200,4 @@ def programs(facts: Facts, steps: Iterable[Step]) -> Iterator[Finding]:
     if lacking:
         what = f"{', '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} not on the PATH."
         apt = "sudo apt install postgresql-client"
-        yield Finding(what, f"{apt}   or: brew install libpq, and its bin on the PATH")
+        yield Finding(what, f"{apt}\nbrew install libpq   on macOS; its bin on the PATH")

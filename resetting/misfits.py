@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Iterator
 
 from . import Finding
+from .backscope import ACTIVATE
 from .commands import quote, tilde
 from .facts import Facts
 from .guards import NAME_LIMIT
@@ -62,9 +63,14 @@ def settings_unfit(settings: Settings, variable: str = "POSTGRES_DB") -> Iterato
 def testing(wish: Wish, settings: Settings) -> Iterator[Finding]:
     """Yield that Flask and `dropdb` would act on two databases (H6)."""
     if settings.environment == "testing":
-        opens = "Flask would open POSTGRES_DISPOSABLE_DB, not POSTGRES_DB."
-        mend = f"{wish.make('disposable')}   makes that one anew"
-        yield Finding(f"APP_ENVIRONMENT is testing: {opens}", mend)
+        what = "APP_ENVIRONMENT is testing: Flask would open POSTGRES_DISPOSABLE_DB, not"
+        given, other = wish.given, settings.values["POSTGRES_DISPOSABLE_DB"]
+        given = {**given, "APP_ENVIRONMENT": "development"}
+        mend = f"{wish.again(given=given)}   is about {settings.database}"
+        if other:
+            given = {**given, "POSTGRES_DB": other}
+            mend += f"\n{wish.again(given=given)}   is about {other}"
+        yield Finding(f"{what} POSTGRES_DB.", mend)
 
 
 def disposable(settings: Settings, main: str) -> Iterator[Finding]:
@@ -83,7 +89,8 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     edited = f"{git} diff flaskr   tells what was edited"
     if app.missing:
         what = f"Backscope's {app.missing} is missing in the environment {tilde(Path(sys.prefix))}."
-        yield Finding(what, "source .venv/bin/activate   or: pip install -r requirements.txt")
+        install = f"pip install -r {tilde(settings.checkout / 'requirements.txt')}"
+        yield Finding(what, f"{ACTIVATE}\n{install}   if it is the right one")
     elif app.kind == "PermissionError" and "logs" in app.error:
         what = f"Backscope cannot write its log: {app.error}."
         yield Finding(what, f"sudo rm {quote(str(settings.checkout))}/logs/*.log*")
@@ -92,7 +99,7 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
         why = ": ".join(filter(None, ["Backscope does not load", kind, app.error.rstrip(".")]))
         yield Finding(f"{why}.", f"cd {tilde(settings.checkout)} && flask routes   shows it all")
     elif app.environments:
-        known = f"\nIt knows {', '.join(app.environments)}."
+        known = f"\n   it knows {', '.join(app.environments)}"
         what = f"APP_ENVIRONMENT is {quote(settings.environment)}, which this Backscope does not"
         yield Finding(f"{what} know.", settings.change("APP_ENVIRONMENT") + known)
     elif app.url is not None:
@@ -116,7 +123,7 @@ def url_elsewhere(settings: Settings, url: dict[str, str], edited: str) -> Itera
             what = f"Backscope's URL does not lead to {ours}: {name} holds a {odd}, which means"
             mend = settings.change(name)
             if name in ("POSTGRES_USER", "POSTGRES_PASSWORD"):
-                mend += f"\nA {odd} is %{ord(odd):02X} there."
+                mend += f"\n   a {odd} is %{ord(odd):02X} there"
             yield Finding(f"{what} something else in a URL.", mend)
             return
     theirs = "what is no URL of a database"

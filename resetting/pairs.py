@@ -125,6 +125,15 @@ class Pairs:
         return (owner, None) if owner in self.folders else (WAITING, owner)
 
 
+def whose(facts: Facts) -> str:
+    """Say whose the migrations are, if they are another database's."""
+    folder = facts.folders.current
+    owners = {
+        facts.others[one] for one in (folder.revisions if folder else ()) if one in facts.others
+    }
+    return f", those of {', '.join(sorted(owners))}" if owners else ""
+
+
 def half_carried(facts: Facts) -> Database | None:
     """Give the kept database whose rows the current one has not got to the end (H23)."""
     comment = facts.database.comment if facts.database else ""

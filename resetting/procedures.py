@@ -98,6 +98,10 @@ class Procedure:
         """Give what helps after a run that has changed nothing."""
         return f"{self.wish.again()} VERBOSE=1   shows all that it prints"
 
+    def retry(self, failed: Step | None) -> str:
+        """Give what to do after a step that failed, once everything was put back."""
+        return f"{self.wish.again()}   tries it again"
+
     def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
         """Yield what undoes a run that failed; `made`: the database is this run's own."""
         yield from ()

@@ -22,8 +22,9 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
     now, raised = server.look(procedure.looks), Interrupted if name else Failed
     what = f"Interrupted by {name}." if name else why.what
     made = createdb_ran(outcome, before, now, server.made_oid)
-    again = f"{wish.again()}   tries it again"
-    ended = wish.force and outcome.done and procedure.blocking(before)  # sessions, a change
+    again = procedure.retry(outcome.step)
+    ended = procedure.blocking(before) if wish.force and outcome.done else []
+    screen.ended(ended)
     if settled and not ended and procedure.unchanged(before, now):
         if name:
             raise Interrupted(Finding(f"{what} Nothing was changed.", again))
@@ -49,5 +50,6 @@ def createdb_ran(outcome: Outcome, before: Facts, now: Facts, made: int) -> bool
     if any(step.program == "createdb" for step in outcome.done):
         return made in (0, now.oid)
     new = now.database if now.oid != before.oid else None
-    ours = outcome.cut == "createdb" and new and new.owned and new.contents
+    cut = outcome.cut and outcome.step and outcome.step.program == "createdb"
+    ours = cut and new and new.owned and new.contents
     return bool(ours and not ours.tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import fail
+from .building import stays
 from .facts import Facts
 from .procedures import count, same_contents
 from .wishes import Wish
@@ -60,6 +61,6 @@ def carried(wish: Wish, before: Facts, now: Facts) -> str:
         what = f"Not all rows came along: there were {', '.join(lost)}."
         fail(what, f"{wish.again()}   tries it again")
     counts = now.contents.counts if now.contents else ""
-    stay = ", ".join(old[name].count for name in old if name not in models and old[name].rows)
+    stay = stays(before, next(iter(now.kept.values())))
     text = f"carried over: {counts or 'no rows'}"
     return f"{text}; not in the models: {stay}" if stay else text

@@ -30,7 +30,8 @@ class Outcome:
 
     done: tuple[Step, ...]
     failed: str = ""  # how the next one ended, in a sentence
-    cut: str = ""  # its program, if a signal ended it
+    step: Step | None = None  # that one
+    cut: bool = False  # whether a signal ended it
 
 
 def run(steps: Sequence[Step], settings: Settings, belt: Belt, signals: Signals,
@@ -56,7 +57,7 @@ def run(steps: Sequence[Step], settings: Settings, belt: Belt, signals: Signals,
             screen.output(list(output))
         if failed or ended:
             done = steps[:number] if failed else steps[: number + 1]
-            return Outcome(tuple(done), failed, step.program if cut else "")
+            return Outcome(tuple(done), failed, step if failed else None, cut)
     return Outcome(tuple(steps))
 
 

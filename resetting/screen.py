@@ -59,14 +59,14 @@ def columns(stream: IO[str] | None = None) -> int:
 def folded(text: str, indent: int = 0, stream: IO[str] | None = None) -> str:
     """Give sentences behind an indent, folded at the width of a terminal, never elsewhere."""
     lines = []
-    for line in text.splitlines():
+    for line in re.sub(r" (?=[\d?])", "\N{NO-BREAK SPACE}", text).splitlines():  # a table, its rows
         margin = " " * (indent + len(line) - len(line.lstrip()))
         room = max(columns(stream), len(margin) + 20)
         lines.append(textwrap.fill(
             line.strip(), room, initial_indent=margin, subsequent_indent=margin,
             break_long_words=False, break_on_hyphens=False,
         ))  # fmt: skip
-    return "\n".join(lines)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def command(words: Sequence[str], indent: int) -> list[str]:
@@ -81,23 +81,36 @@ def command(words: Sequence[str], indent: int) -> list[str]:
     return lines
 
 
+def advice(mend: str, indent: int, stream: IO[str] | None = None) -> list[str]:
+    """Give the commands that help, each unbroken; what it is for stands behind a #."""
+    lines = []
+    for line in mend.splitlines():
+        words, _, purpose = line.partition("   ")
+        parts = [part for part in (words, purpose and f"# {purpose.strip()}") if part]
+        if indent + len(" ".join(parts)) <= columns(stream):
+            parts = [" ".join(parts)]
+        lines += [folded(part, indent, stream) if part[0] == "#" else " " * indent + part
+                  for part in parts]  # fmt: skip
+    return lines
+
+
 def mends(finding: Finding, stream: IO[str] | None = None) -> str:
-    """Give a finding: the sentence, then the commands that help, which are never folded."""
+    """Give a finding: the sentence, then the commands that help."""
     lines = [folded(finding.what, 2, stream)] if finding.what else []
-    for line in finding.mend.splitlines():
-        fits = len(line) + 6 <= columns(stream)
-        parts = [line] if fits else re.split(" {3}(?=[a-zA-Z])", line)
-        lines += [f"      {part.strip()}" for part in parts]
-    return "\n".join(lines)
+    return "\n".join([*lines, *advice(finding.mend, 6, stream)])
 
 
-def row(label: str, text: str, dry_run: bool = False) -> None:
+def row(label: str, text: str, dry_run: bool = False, mend: str = "") -> None:
     """Print a row of the table that a run begins with; in a dry run it is a comment."""
-    indent = LABEL + 2 * dry_run
-    lines = folded(text, indent)
+    margin = "# " if dry_run else ""
+    indent = LABEL + len(margin)
+    commands = advice(mend, indent)
+    if len(commands) == 1 and len(text) + len(commands[0]) + 2 <= columns():
+        text, commands = f"{text}: {commands[0].strip()}", []
+    lines = [line[len(margin) :] for line in (*folded(text, indent).splitlines(), *commands)]
     if lines:
-        line = paint(label.ljust(LABEL), BOLD) + lines[indent:]
-        say("# " + line.replace("\n  ", "\n# ") if dry_run else line)
+        lines[0] = paint(label.ljust(LABEL), BOLD) + lines[0][LABEL:]
+        say("\n".join(margin + line for line in lines))
 
 
 def refused(error: Refused) -> None:
@@ -138,7 +151,7 @@ def target(wish: Wish, facts: Facts) -> None:
     at = f" ({revision})" if revision else ""
     text = f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}"
     kind = paint(settings.environment, RED) if facts.production else settings.environment
-    row("Backscope", text if kind == "development" else f"{text}, {kind}", wish.dry_run)
+    row("Backscope", text if kind in ("development", "") else f"{text}, {kind}", wish.dry_run)
     text = f"{settings.database} on {settings.where} as {settings.user}"
     if facts.reached and not database:
         text += ": not there yet"
@@ -156,10 +169,11 @@ def target(wish: Wish, facts: Facts) -> None:
 
 
 def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish) -> None:
-    """Print the commands, with where they go, so that a shell can run them (H56)."""
+    """Print the commands, with where they go, so that a shell can run them (H25, H56)."""
     names = {"PGHOST": settings.host, "PGPORT": settings.port, "PGUSER": settings.user,
              **{name: wish.given[name] for name in BACKSCOPES if name in wish.given}}  # fmt: skip
-    say("export " + " ".join(f"{name}={quote(text)}" for name, text in names.items() if text))
+    said = " ".join(f"{name}={quote(text)}" for name, text in names.items() if text)
+    say(f"# the password goes into PGPASSWORD; it is not shown\nexport {said}")
     if Path.cwd() != settings.checkout:
         say(f"cd {tilde(settings.checkout)}")
     for step in steps:
@@ -175,7 +189,8 @@ def ask(sentence: str, answer: str, instead: str) -> None:
     say(f"Type {answer if '@' in answer else 'its name'} to go on: ", end="")
     typed = sys.stdin.buffer.readline().decode(errors="replace")
     if typed.rstrip("\r\n") != answer:
-        raise Refused(Finding(f"What was typed is not {answer}.", "The same command asks again."))
+        what = f"What was typed is not {answer}." if typed.strip() else "Nothing was typed."
+        raise Refused(Finding(what, "   the same command asks again"))
 
 
 def done(result: str, seconds: float) -> None:

@@ -84,13 +84,15 @@ class Unflag(Inside):
         return [one for one in stuck if not asked or one in asked]
 
     def idle(self, facts: Facts) -> str:
-        return "" if self.meant(facts) else f"No download is stuck in {facts.settings.database}"
+        asked = f" of {' '.join(self.wish.sequences)}" if self.wish.sequences else ""
+        idle = f"No download{asked} is stuck in {facts.settings.database}"
+        return "" if self.meant(facts) else idle
 
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
         found = map(str, facts.on(facts.settings.database))
-        listed = "\n".join(["Backscope perhaps, and a download really in progress:", *found])
+        listed = "\n".join(["perhaps Backscope, with a download really in progress:", *found])
         if "\n" in listed:
-            yield "Running", listed
+            yield "Connected", listed
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         some = f" AND {self.some()}" if self.wish.sequences else ""

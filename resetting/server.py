@@ -220,6 +220,13 @@ def no_connection(settings: Settings, error: psycopg2.Error) -> Finding:
         mend = create
     elif "no encryption" in reason and os.environ.get("PGSSLMODE") == "disable":
         mend = settings.change("PGSSLMODE")
+    elif "translate host name" in text:
+        mend = settings.change("POSTGRES_HOST")
     elif re.search("password|authentication", reason):
-        mend = f"{settings.change('POSTGRES_PASSWORD')}\nIf there is no such role. {create}"
+        names = [name for name in ("POSTGRES_USER", "POSTGRES_PASSWORD") if settings.values[name]]
+        unset = [name for name in names if settings.origin(name) == "default"]
+        if unset:
+            reason += f", and {' and '.join(unset)} {'are' if unset[1:] else 'is'} not set"
+        lines = dict.fromkeys([*map(settings.change, names), f"{create}, if there is no such role"])
+        mend = "\n".join(lines)
     return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)

@@ -124,7 +124,7 @@ class Settings:
 
     def superuser(self, sql: str) -> str:
         """Give a command that somebody else has to type."""
-        return f"As a superuser: {self.psql('postgres', sql, role=False)}"
+        return f"{self.psql('postgres', sql, role=False)}   as a superuser"
 
     def mask(self, text: str) -> str:
         """Give a text from outside without the password, unless that is a name, too (H25, H52)."""

@@ -7,8 +7,8 @@ from typing import Iterator, Mapping, Sequence
 
 from . import Finding
 from .commands import numbered, tilde
-from .facts import Facts, Folder, Looks
-from .pairs import half_carried, holds, pairs
+from .facts import Database, Facts, Folder, Looks
+from .pairs import half_carried, holds, pairs, whose
 from .procedures import Procedure
 from .screen import GREEN, RED, mends, paint, row, say
 from .settings import DEFAULTS
@@ -29,25 +29,31 @@ class Status(Procedure):
 def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) -> None:
     """Print the state of things, and whether each procedure could run."""
     row("Settings", settings_in_words(facts))
+    unfinished = unfinished_in_words(wish, facts)
     if facts.contents:
         row("Revision", revision_in_words(facts))
-        row("Models", models_in_words(wish, facts))
-        row("Stuck", stuck_in_words(wish, facts))
-    row("Unfinished", unfinished_in_words(wish, facts))
-    for text in kept_in_words(facts):
-        row("Kept", text)
-    row("Left over", left_over_in_words(facts))
+        models = models_in_words(wish, facts)
+        row("Models", models.what, mend="" if unfinished.what else models.mend)
+        stuck = stuck_in_words(wish, facts)
+        row("Stuck", stuck.what, mend=stuck.mend)
+    row("Unfinished", unfinished.what, mend=unfinished.mend)
+    for kept in kept_in_words(wish, facts):
+        row("Kept", kept.what, mend=kept.mend)
+    left_over = left_over_in_words(facts)
+    row("Left over", left_over.what, mend=left_over.mend)
     disposable = facts.settings.values["POSTGRES_DISPOSABLE_DB"]
     if disposable and disposable == facts.settings.database:
         row("Disposable", f"POSTGRES_DISPOSABLE_DB is {disposable} too: flask test empties it")
     for verb, findings in verdicts.items():
-        could = f"would be {paint('refused', RED)}" if findings else f"could run: {wish.make(verb)}"
-        row(f"A {verb}", could if findings else paint(could, GREEN))
-    listed = [finding for findings in verdicts.values() for finding in findings]
-    for finding in dict.fromkeys(listed):
-        verbs = [verb for verb, findings in verdicts.items() if finding in findings]
-        say(f"\nIn the way of a {' and a '.join(verbs)}:")
-        say(mends(finding))
+        could = paint("would be refused", RED) if findings else paint("could run", GREEN)
+        row(f"A {verb}", could, mend="" if findings else wish.make(verb))
+    reasons = [finding.what for findings in verdicts.values() for finding in findings]
+    for what in dict.fromkeys(reasons):
+        same = {verb: one.mend for verb, findings in verdicts.items() for one in findings
+                if one.what == what}  # fmt: skip
+        lines = [line for mend in same.values() for line in mend.splitlines()]
+        say(f"\nIn the way of a {' and a '.join(same)}:")
+        say(mends(Finding(what, "\n".join(dict.fromkeys(lines)))))
 
 
 def settings_in_words(facts: Facts) -> str:
@@ -75,61 +81,79 @@ def revision_in_words(facts: Facts) -> str:
         return f"{text}, behind the newest in migrations, {newest}: flask db upgrade"
     places = [numbered("migrations", n) for n, one in state.folders.items() if holds(one, recorded)]
     text += f"; its migrations are {f'in {places[0]}' if places else 'missing'}"
-    owners = {facts.others[one] for one in state.folder or () if one in facts.others}
-    return f"{text}; migrations belongs to {', '.join(sorted(owners))}" if owners else text
+    others = whose(facts)
+    return f"{text}; migrations are{others[1:]}" if others else text
 
 
-def unfinished_in_words(wish: Wish, facts: Facts) -> str:
-    """Say what was interrupted, and the command that finishes it."""
+def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:
+    """Say what was interrupted, and the commands that finish it or take it back."""
     name, source = facts.settings.database, half_carried(facts)
-    kept = [one.name for one in facts.kept.values()]
+    kept = next(iter(facts.kept.values()), None)
+    undo = f"\n{wish.make('undo')}   brings {kept.name} back" if kept else ""
+    anew = f"{wish.make('rebuild')}   finishes it{undo}"
     if pairs(facts).next_move():
-        return f"an undo: the databases were swapped, their migrations not yet: {wish.make('undo')}"
+        return Finding("an undo: the databases were swapped, their migrations not yet",
+                       wish.make("undo"))  # fmt: skip
     if source:
-        return f"the rows of {source.name} are still to come: {wish.make('rebuild', carry=True)}"
+        return Finding(f"the rows of {source.name} are still to come",
+                       f"{wish.make('rebuild', carry=True)}   fetches them{undo}")  # fmt: skip
     if kept and not facts.database:
-        return f"{name} is not there: {wish.make('rebuild')}, or {wish.make('undo')} for {kept[0]}"
+        return Finding(f"{name} is not there", anew)
     if facts.contents and not facts.contents.revisions and not facts.tables:
-        return f"{name} has no tables and no revision: {wish.make('rebuild')}"
-    return ""
+        return Finding(f"{name} has no tables and no revision", anew)
+    return Finding("", "")
 
 
-def models_in_words(wish: Wish, facts: Facts) -> str:
+def models_in_words(wish: Wish, facts: Facts) -> Finding:
     """Say how the database differs from the models, and which tables a clear would leave full."""
-    app = facts.app
-    if app.differences is None:
-        return ""
-    lines = ["nothing differs from the database"]
-    if app.differences:
-        lines = [*app.differences, wish.make("rebuild", carry=True)]
+    found, models = facts.app.differences, facts.app.tables
+    if found is None:
+        return Finding("", "")
     left = [table.count for name, table in facts.tables.items()
-            if app.tables is not None and name not in app.tables and table.rows != 0]  # fmt: skip
+            if models is not None and name not in models and table.rows != 0]  # fmt: skip
+    lines = list(found or ["nothing differs from the database"])
     if left:
         lines.append(f"a clear would leave {', '.join(left)}")
-    return "\n".join(lines)
+    return Finding("\n".join(lines), wish.make("rebuild", carry=True) if found else "")
 
 
-def kept_in_words(facts: Facts) -> Iterator[str]:
-    """Say what is kept, with the command that removes each."""
+def kept_in_words(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Say what is kept, with the commands that bring each back and that remove it."""
+    source = half_carried(facts)
     for number, database in sorted(facts.kept.items()):
-        folder = facts.folders.numbered.get(number)
         remove = facts.settings.client("dropdb", database.name)
-        beside = "; its migrations are not there"
+        folder, text = own_folder(facts, number, database), "; its migrations are not there"
         if folder:
             since = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.since))
-            beside = f" and {folder.path.name} since {since}"
-            remove += f" && {removal([folder])}"
-        yield f"{database.described}{beside}\n{remove}   removes it"
+            text = f" and {folder.path.name} since {since}"
+            remove += f" && {removal([folder])}" if folder is not facts.folders.current else ""
+        mend = f"{wish.make('undo', number=number)}   brings it back"
+        if database is not source:  # its rows are still to come
+            mend += f"\n{remove}   removes it"
+        yield Finding(f"{database.name}: {database.described}{text}", mend)
 
 
-def left_over_in_words(facts: Facts) -> str:
-    """Say which folders of migrations have no database, with the one command that removes them."""
+def own_folder(facts: Facts, number: int, database: Database) -> Folder | None:
+    """Give the folder with the migrations of a kept database: under its number, or elsewhere."""
+    same = facts.folders.numbered.get(number)
+    folders = [
+        one for one in (same, facts.folders.current, *facts.folders.numbered.values()) if one
+    ]
+    theirs = (one for one in folders if holds(one.revisions, database.revisions))
+    return next(theirs, None) if database.revisions else same
+
+
+def left_over_in_words(facts: Facts) -> Finding:
+    """Say which folders of migrations no database needs, and the one command that removes them."""
     state = pairs(facts)
-    left = [folder for number, folder in facts.folders.numbered.items()
-            if number not in facts.kept and not state.foreign(folder.revisions)]  # fmt: skip
+    ours = [state.current, *state.kept.values()]
+    theirs = [own_folder(facts, number, one) for number, one in facts.kept.items()]
+    left = [folder for folder in facts.folders.numbered.values()
+            if folder not in theirs and not state.foreign(folder.revisions)
+            and not any(holds(folder.revisions, revisions) for revisions in ours)]  # fmt: skip
     names = ", ".join(folder.path.name for folder in left)
     them = "it" if len(left) == 1 else "them"
-    return f"{names}\n{removal(left)}   removes {them}" if left else ""
+    return Finding(names, f"{removal(left)}   removes {them}" if left else "")
 
 
 def removal(folders: Sequence[Folder]) -> str:
@@ -137,11 +161,13 @@ def removal(folders: Sequence[Folder]) -> str:
     return f"rm -r {' '.join(tilde(folder.path) for folder in folders)}"
 
 
-def stuck_in_words(wish: Wish, facts: Facts) -> str:
+def stuck_in_words(wish: Wish, facts: Facts) -> Finding:
     """Say which downloads never finished, by name up to a handful (H30)."""
     if facts.stuck is None and facts.tables:
-        return "not looked for: the table sequences is not as it is known, or too large, or locked"
+        why = "the table sequences is not as it is known, or too large, or locked"
+        return Finding(f"not looked for: {why}", "")
     if not facts.stuck:
-        return ""
+        return Finding("", "")
     more = f" and {len(facts.stuck) - HANDFUL:,} more" if len(facts.stuck) > HANDFUL else ""
-    return f"{', '.join(facts.stuck[:HANDFUL])}{more} requested, no values: {wish.make('unflag')}"
+    names = ", ".join(facts.stuck[:HANDFUL])
+    return Finding(f"{names}{more} requested, no values", wish.make("unflag"))

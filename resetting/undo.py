@@ -36,11 +36,13 @@ class Undo(Procedure):
                 mend = f"{wish.make('undo')}   finishes it"
                 yield Finding("An undo is begun, and comes before another.", mend)
         elif number not in facts.kept:
-            left = number and number in facts.folders.numbered
-            only = "only migrations are left over" if left else "nothing is kept"
-            which = f" as number {number}" if number else ""
+            what = f"Nothing of {name} is kept" + (f" as number {number}" if number else "")
+            if number and number in facts.folders.numbered:
+                what += ", only a folder of migrations"
             mend = f"{wish.make('status')}   lists what is kept"
-            yield Finding(f"Of {name} {only}{which}.", mend)
+            if not facts.kept:
+                mend = f"{wish.make('rebuild', keep=True)}   keeps what it replaces"
+            yield Finding(f"{what}.", mend)
         else:
             both = [one for one in (facts.database, facts.kept[number]) if one]
             yield from guards.may_replace(wish, facts, both)
@@ -73,9 +75,10 @@ class Undo(Procedure):
         if self.begun(facts):
             yield "Undo", "begun: the databases were swapped, their migrations not yet"
         elif number in facts.kept:
-            yield "Comes", facts.kept[number].described
-            if facts.database:
-                yield "Goes", f"{facts.database.described}, to {facts.kept[number].name}"
+            kept, current = facts.kept[number], facts.database
+            yield "Comes", f"{kept.name}: {kept.described}"
+            if current:
+                yield "Goes", f"{current.name}: {current.described}, to {kept.name}"
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         """Yield the swap of the databases, in one transaction, and then of the folders."""
@@ -101,7 +104,7 @@ class Undo(Procedure):
         if self.begun(now) or not now.contents:
             raise Failed(self.afterwards(before, now))
         done = f"The undo of {name} is finished" if self.begun(before) else f"{name} is swapped"
-        return f"{done}: {now.database.described if now.database else name}"
+        return f"{done}: {now.database.described}" if now.database else done
 
     def unchanged(self, before: Facts, now: Facts) -> bool:
         """An undo says itself how far it came."""

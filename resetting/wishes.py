@@ -50,21 +50,23 @@ class Wish:
     given: Mapping[str, str] = field(default_factory=dict)  # Backscope's variables, not .env's
     left_out: tuple[str, ...] = ()  # make's variables that were only in the environment
 
-    def again(self, **changes: bool) -> str:
-        """Give the same wish as a make command, with some switches changed."""
+    def again(self, **changes: Any) -> str:
+        """Give the same wish as a make command, with some of it changed."""
         return self.make(self.verb, **changes)
 
-    def make(self, verb: str, **changes: bool) -> str:
+    def make(self, verb: str, **changes: Any) -> str:
         """Give another command about the same database as a make command."""
-        same = verb == self.verb
-        wish = replace(self, **changes)  # type: ignore[arg-type]
+        if verb != self.verb:  # another one takes other words
+            alone = {"sequences": (), "number": 0, "keep": False, "carry": False, "force": False}
+            changes = {"verb": verb, **alone, **changes}
+        wish = replace(self, **changes)
         words = [f"make db-{verb}"]
-        if same and wish.sequences:
+        if wish.sequences:
             words.append(f"SEQ={quote(' '.join(wish.sequences))}")
-        if same and wish.number:
+        if wish.number:
             words.append(f"N={wish.number}")
-        on = [name for name in ("keep", "carry", "force") if (same or name in changes)]
-        words += [f"{name.upper()}=1" for name in [*on, "production"] if getattr(wish, name)]
+        on = [name for name in ("keep", "carry", "force", "production") if getattr(wish, name)]
+        words += [f"{name.upper()}=1" for name in on]
         if wish.folder != ".":
             words.append(f"BACKSCOPE_DIR={quote(wish.folder)}")
         return " ".join([*words, *(f"{name}={quote(text)}" for name, text in wish.given.items())])
@@ -113,24 +115,30 @@ def complete(verb: str, environ: Mapping[str, str], sequences: Sequence[str] = (
     if number and not re.fullmatch("[1-9][0-9]{0,5}", number, re.A):
         what = f"N is {quote(number)}, which is no number of a kept database."
         raise Refused(Finding(what, f"{wish.make('status')}   lists what is kept"))
-    return replace(wish, sequences=sequence_ids(verb, sequences), number=int(number or 0))
+    return replace(wish, sequences=sequence_ids(wish, sequences), number=int(number or 0))
 
 
-def sequence_ids(verb: str, parts: Sequence[str]) -> tuple[str, ...]:
+def sequence_ids(wish: Wish, parts: Sequence[str]) -> tuple[str, ...]:
     """Give OEIS IDs as Backscope writes them: a45 is A000045. Raises Refused, naming the others.
 
     Backscope makes the first letter upper case (get_valid_oeis_id) and fills a number up to
     six digits (oeis_a_id).
     """
-    ids = [word for part in parts for word in part.split()]
-    bad = [word for word in ids if not re.fullmatch("[Aa][0-9]{1,6}", word)]
-    example = f'make db-{verb} SEQ="A000045 A000040"'
-    if parts and not ids:
+    words = [word for part in parts for word in part.split()]
+    bad = [word for word in words if not re.fullmatch("[Aa][0-9]{1,6}", word)]
+    meant = re.findall("[^,; ]+", " ".join(words))
+    clear = meant and all(re.fullmatch("[Aa]?[0-9]{1,6}", word) for word in meant)
+    ids = tuple(dict.fromkeys(f"A{int(word.lstrip('Aa')):06}" for word in meant if clear))
+    example = 'SEQ="A000045 A000040"   is how sequences are named'
+    if parts and not words:
         raise Refused(Finding("SEQ is empty: it names no sequence.", example))
     if bad:
         are = "are no OEIS sequence numbers" if len(bad) > 1 else "is no OEIS sequence number"
-        raise Refused(Finding(f"{', '.join(map(quote, bad))} {are}.", example))
-    return tuple(dict.fromkeys(f"A{int(word[1:]):06}" for word in ids))
+        mend = (
+            f"{replace(wish, sequences=ids).again()}   is what may be meant" if clear else example
+        )
+        raise Refused(Finding(f"{', '.join(map(quote, bad))} {are}.", mend))
+    return ids
 
 
 def parse(arguments: Sequence[str], verbs: Mapping[str, tuple[str, Sequence[str]]],

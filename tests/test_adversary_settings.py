@@ -96,7 +96,7 @@ def test_h53_a_question_that_nobody_sees_is_not_asked(backscope):
         os.close(slave)
     assert result.returncode == 2, result
     assert "the question is not on a terminal" in result.stderr
-    assert "make db-rebuild KEEP=1   loses nothing" in result.stderr
+    assert "make db-rebuild KEEP=1 # loses nothing" in result.stderr
     assert backscope.snapshot() == before
 
 

@@ -87,7 +87,7 @@ def test_rows_in_words():
     assert contents_of(table_of(rows=None)).rows, "what cannot be counted might be something"
     assert not contents_of(table_of(rows=0)).rows
     database = database_of(contents=contents)
-    assert database.described == f"scope: 7 MB, {contents.counts}, revision a, b"
+    assert database.described == f"7 MB, {contents.counts}, revision a, b"
     assert database_of(contents=None).revisions == set()
 
 

@@ -36,7 +36,7 @@ def test_a_confirmation_is_the_very_name():
         settings = settings_of(POSTGRES_HOST=host)
         (finding,) = guards.confirmation(wish_of(confirm=confirm), settings)
         assert finding.what.endswith(f"but the target is {settings.answer}.")
-        assert finding.mend == f"make db-rebuild CONFIRM={settings.answer}"
+        assert finding.mend == "make db-status   shows the target"
 
 
 def test_h19_production():
@@ -78,7 +78,7 @@ def test_sessions_of_others_are_not_ours_to_end():
     for force in (False, True):
         (finding,) = guards.sessions(wish_of(force=force), facts_of(), found)
         assert finding.what.startswith("2 sessions are in the way, and scope may not end them all:")
-        assert "As a superuser: psql " in finding.mend
+        assert finding.mend.endswith("   as a superuser")
         assert "pg_terminate_backend(12)" in finding.mend
         assert "pg_terminate_backend(11)" not in finding.mend
         assert "FORCE" not in finding.mend
@@ -131,7 +131,7 @@ def test_h15_what_a_role_may_not_do_inside():
     create, own = guards.may_clear(facts)
     assert 'GRANT CREATE ON SCHEMA public TO "scope"' in create.mend
     assert own.what == "The role scope does not own a.b, c, which a clear drops."
-    assert shlex.split(own.mend)[-1] == (
+    assert shlex.split(own.mend.split("   ")[0])[-1] == (
         'ALTER TABLE "a"."b" OWNER TO "scope"; ALTER TABLE "c" OWNER TO "scope"')  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def test_h13_h14_what_the_server_does_not_allow():
     found = list(guards.may_replace(wish_of(), facts, [database_of(owner="boss", owned=False)]))
     commands = ("GRANT CONNECT ON DATABASE postgres", "CREATEDB", 'ALTER DATABASE "scope" OWNER')
     for finding, command in zip(found, commands):
-        assert finding.mend.startswith("As a superuser: psql ")
+        assert finding.mend.startswith("psql ") and finding.mend.endswith("   as a superuser")
         assert command in finding.mend
     assert found[2].what == "scope is owned by boss, so scope may not drop or rename it."
 
@@ -178,7 +178,7 @@ def test_h13_h14_what_the_server_does_not_allow():
 def test_h16_a_template_that_cannot_be_copied(changes, what):
     (finding,) = guards.template(facts_of(**changes), [])
     assert what in finding.what
-    assert finding.mend.startswith("As a superuser: ")
+    assert finding.mend.endswith("   as a superuser")
     assert list(guards.template(facts_of(**changes), ["-T", "template0"])) == []
     assert list(guards.template(facts_of(), [])) == []
 

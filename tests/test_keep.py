@@ -26,7 +26,7 @@ def test_keep_and_undo_and_undo_again(backscope):
         assert f"Goes         {backscope.name}: " in result.out
     out = backscope.run("status").out
     remove = f"dropdb -h {backscope.postgres.host} -p {backscope.postgres.port} -U scope {kept}"
-    assert f"{remove} && rm -r {backscope.folder}/migrations.~1~   removes it" in out
+    assert f"{remove} && rm -r {backscope.folder}/migrations.~1~ # removes it" in out
 
 
 @pytest.mark.parametrize("step", [
@@ -141,7 +141,7 @@ def test_undo_of_half_a_pair(kept):
     assert "only migrations are left over as number 1" in kept.refused("undo", "1").err
     out = kept.run("status").out
     assert "Left over    migrations.~1~" in out
-    assert f"rm -r {kept.folder}/migrations.~1~   removes it" in out
+    assert f"rm -r {kept.folder}/migrations.~1~ # removes it" in out
 
 
 @pytest.mark.slow

@@ -83,8 +83,14 @@ def test_names_that_postgresql_would_cut_off():
 
 
 def test_h6_testing_opens_another_database():
+    testing = {"APP_ENVIRONMENT": "testing", "POSTGRES_DISPOSABLE_DB": "other"}
+    (finding,) = misfits.testing(wish_of(), settings_of(**testing))
+    assert finding.mend.splitlines() == [
+        "make db-rebuild APP_ENVIRONMENT=development   is about scope",
+        "make db-rebuild APP_ENVIRONMENT=development POSTGRES_DB=other   is about other",
+    ]
     (finding,) = misfits.testing(wish_of(), settings_of(APP_ENVIRONMENT="testing"))
-    assert finding.mend.startswith("make db-disposable ")
+    assert len(finding.mend.splitlines()) == 1
     assert list(misfits.testing(wish_of(), settings_of())) == []
 
 
@@ -133,7 +139,7 @@ def test_a_backscope_that_is_as_it_should_be():
     lacks = App(clears=False)
     assert list(misfits.backscope(wish_of(), facts_of(app=lacks), clears=False)) == []
     (finding,) = misfits.backscope(wish_of(), facts_of(app=App(environments=("a", "b"))), True)
-    assert finding.mend.endswith("\nIt knows a, b.")
+    assert finding.mend.endswith("\n   it knows a, b")
 
 
 URL = {"database": "precious", "host": "", "port": "5432", "user": "me"}
@@ -154,7 +160,7 @@ def test_h8_the_character_that_means_something_in_a_url(values, character):
     assert f"{name} holds a {character}, which means something else in a URL." in finding.what
     assert "zzy" not in finding.what + finding.mend
     assert "precious" not in finding.what  # what is there may be a part of the password
-    encoded = f"A {character} is %{ord(character):02X} there." in finding.mend
+    encoded = f"a {character} is %{ord(character):02X} there" in finding.mend
     assert encoded == (name in ("POSTGRES_USER", "POSTGRES_PASSWORD"))
 
 

@@ -176,7 +176,7 @@ def test_an_undo_does_what_the_model_does_and_refuses_where_it_is_blocked():
         if begun:
             assert not refusals
         elif not number:
-            assert refusals == ["Of scope nothing is kept."]
+            assert refusals == ["Nothing of scope is kept."]
         else:
             assert bool(refusals) == blocked(after.settled), (state, refusals)
 

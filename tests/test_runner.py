@@ -77,7 +77,7 @@ def handled(tmp_path):
 def test_all_steps_in_their_order_in_the_checkout(go, tmp_path):
     steps = [sh(f"echo {n} >>order; pwd -P >where") for n in range(3)]
     outcome, out, _ = go(*steps)
-    assert (outcome.done, outcome.failed, outcome.cut) == (tuple(steps), "", "")
+    assert (outcome.done, outcome.failed, outcome.cut) == (tuple(steps), "", False)
     assert (tmp_path / "order").read_text() == "0\n1\n2\n"
     assert (tmp_path / "where").read_text() == f"{tmp_path.resolve()}\n"
     assert [line[:6] for line in out.splitlines()] == ["[1/3] ", "[2/3] ", "[3/3] "]
@@ -177,7 +177,7 @@ def test_h22_a_signal_is_handed_on_and_nothing_runs_on(go, tmp_path, number):
     traps = "".join(f"trap 'echo {one} >>got; exit 9' {one}; " for one in ("INT", "TERM", "HUP"))
     waits = f"echo $$ >pid; {RUNNING}kill -{name} $PPID; while :; do sleep 0.01; done"
     outcome, out, caught = go(TRUE, sh(traps + waits), sh("touch on"))
-    assert (caught, outcome.done, outcome.cut) == (number.name, (TRUE,), "")
+    assert (caught, outcome.done, outcome.cut) == (number.name, (TRUE,), False)
     assert outcome.failed.endswith("ended with exit status 9.")
     assert (tmp_path / "got").read_text() == f"{arrives}\n"
     assert "interrupted" in out
@@ -188,7 +188,7 @@ def test_h22_a_signal_is_handed_on_and_nothing_runs_on(go, tmp_path, number):
 
 def test_a_step_that_a_signal_ends_is_cut(go):
     outcome, _, caught = go(sh(RUNNING + "kill -TERM $PPID; while :; do sleep 0.01; done"))
-    assert (outcome.cut, caught) == ("sh", "SIGTERM")
+    assert (outcome.cut, outcome.step.program, caught) == (True, "sh", "SIGTERM")
     assert outcome.failed.endswith("ended by signal 15.")
 
 
@@ -227,7 +227,7 @@ def test_h43_while_things_are_put_back_every_signal_is_deaf(go, tmp_path, handle
 
 def test_a_signal_that_came_before_a_step_ends_it(go):
     outcome, _, _ = go(sh("while :; do sleep 0.01; done"), before=signal.SIGHUP)
-    assert (outcome.done, outcome.cut) == ((), "sh")
+    assert (outcome.done, outcome.cut) == ((), True)
     assert outcome.failed.endswith("ended by signal 15.")
 
 

@@ -236,7 +236,7 @@ def test_h56_commands_that_are_typed_elsewhere_say_where_they_go():
     assert settings.psql("postgres", 'X "y"') == (
         "psql 'host=db.example port=5432 user=scope dbname=postgres' -c 'X \"y\"'")  # fmt: skip
     assert settings.superuser("X") == (
-        "As a superuser: psql 'host=db.example port=5432 dbname=postgres' -c X")  # fmt: skip
+        "psql 'host=db.example port=5432 dbname=postgres' -c X   as a superuser")  # fmt: skip
     assert settings_of(POSTGRES_HOST="", host="").client("dropdb", "a").startswith("dropdb -p 5432")
 
 

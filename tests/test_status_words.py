@@ -70,7 +70,7 @@ def test_where_each_setting_comes_from():
         (
             "b",
             {"folders": folders_of("x", n3="b"), "others": {"x": "other"}},
-            "b; its migrations are in migrations.~3~; migrations belongs to other",
+            "b; its migrations are in migrations.~3~; migrations are those of other",
         ),
     ],
 )
@@ -87,11 +87,16 @@ def test_several_heads_are_one_newest_revision():
     assert status.revision_in_words(facts).startswith("a, behind the newest in migrations, b, c:")
 
 
+def in_words(finding):
+    return ": ".join(filter(None, [finding.what, finding.mend]))
+
+
 def kept_of(number=1, revisions="b", **changes):
     return {number: database_of(f"scope.~{number}~", revisions, **changes)}
 
 
 EMPTY = database_of(contents=contents_of())
+BACK = "\nmake db-undo POSTGRES_DB=scope   brings scope.~1~ back"
 HALF = database_of(comment=UNFINISHED.format("scope.~1~"))
 
 
@@ -103,32 +108,32 @@ HALF = database_of(comment=UNFINISHED.format("scope.~1~"))
         ({"kept": kept_of(), "folders": folders_of("b", n1="a")}, "an undo: the databases were"
          " swapped, their migrations not yet: make db-undo POSTGRES_DB=scope"),
         ({"kept": kept_of(), "database": HALF}, "the rows of scope.~1~ are still to come: make"
-         " db-rebuild CARRY=1 POSTGRES_DB=scope"),
+         f" db-rebuild CARRY=1 POSTGRES_DB=scope   fetches them{BACK}"),
         ({"database": HALF}, ""),  # what it was filled from is gone
         ({"kept": kept_of(), "database": None}, "scope is not there: make db-rebuild"
-         " POSTGRES_DB=scope, or make db-undo POSTGRES_DB=scope for scope.~1~"),
+         f" POSTGRES_DB=scope   finishes it{BACK}"),
         ({"database": None}, ""),
         ({"database": EMPTY}, "scope has no tables and no revision: make db-rebuild"
-         " POSTGRES_DB=scope"),
+         " POSTGRES_DB=scope   finishes it"),
+        ({"database": EMPTY, "kept": kept_of()}, "scope has no tables and no revision: make"
+         f" db-rebuild POSTGRES_DB=scope   finishes it{BACK}"),
         ({"database": database_of(contents=None)}, ""),
     ],
 )  # fmt: skip
 def test_h44_what_was_interrupted_and_what_finishes_it(changes, text):
-    assert status.unfinished_in_words(WISH, facts_of(**changes)) == text
+    assert in_words(status.unfinished_in_words(WISH, facts_of(**changes))) == text
 
 
 def test_how_the_database_differs_from_the_models():
     def words(**app):
         tables = contents_of(table_of(), table_of("old", 7), table_of("empty", 0), revisions="a")
-        return status.models_in_words(
-            WISH, facts_of(app=App(**app), database=database_of(contents=tables))
-        )
+        facts = facts_of(app=App(**app), database=database_of(contents=tables))
+        return in_words(status.models_in_words(WISH, facts))
 
     assert words() == ""  # it was not compared
-    assert words(differences=("sequences.extra is not in scope",)).splitlines() == [
-        "sequences.extra is not in scope",
-        "make db-rebuild CARRY=1 POSTGRES_DB=scope",
-    ]
+    assert words(differences=("sequences.extra is not in scope",)) == (
+        "sequences.extra is not in scope: make db-rebuild CARRY=1 POSTGRES_DB=scope"
+    )
     models = {"sequences": ("id",)}
     assert words(differences=(), tables=models) == (
         "nothing differs from the database\na clear would leave old 7"
@@ -137,39 +142,59 @@ def test_how_the_database_differs_from_the_models():
 
 def test_h20_what_a_clear_would_leave_needs_rows_and_known_models():
     facts = facts_of(app=App(differences=(), tables={"sequences": ()}))
-    assert "would leave" not in status.models_in_words(WISH, facts)
+    assert "would leave" not in status.models_in_words(WISH, facts).what
 
 
-def test_what_is_kept_comes_with_what_removes_it():
-    facts = facts_of(
-        kept={**kept_of(2, "c", contents=None), **kept_of()}, folders=folders_of("a", n1="b")
-    )
-    first, second = status.kept_in_words(facts)
+def kept_words(**changes):
+    return [(one.what, one.mend.splitlines()) for one in
+            status.kept_in_words(WISH, facts_of(**changes))]  # fmt: skip
+
+
+def test_what_is_kept_comes_with_what_brings_it_back_and_what_removes_it():
+    kept = {**kept_of(2, "c", contents=None), **kept_of()}
+    first, second = kept_words(kept=kept, folders=folders_of("a", n1="b"))
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder_of().since))
-    assert first.splitlines() == [
+    assert first == (
         f"scope.~1~: 7 MB, sequences 3, revision b and migrations.~1~ since {since}",
-        "dropdb -h localhost -p 5432 -U scope scope.~1~ && rm -r /srv/backscope/migrations.~1~"
-        "   removes it",
-    ]
-    assert second.splitlines() == [
+        ["make db-undo N=1 POSTGRES_DB=scope   brings it back",
+         "dropdb -h localhost -p 5432 -U scope scope.~1~ && rm -r /srv/backscope/migrations.~1~"
+         "   removes it"],
+    )  # fmt: skip
+    assert second == (
         "scope.~2~: 7 MB, cannot be looked into; its migrations are not there",
-        "dropdb -h localhost -p 5432 -U scope scope.~2~   removes it",
-    ]
-    bare = kept_of(contents=contents_of())
-    assert "7 MB, no rows, revision none;" in next(status.kept_in_words(facts_of(kept=bare)))
+        ["make db-undo N=2 POSTGRES_DB=scope   brings it back",
+         "dropdb -h localhost -p 5432 -U scope scope.~2~   removes it"],
+    )  # fmt: skip
+    ((text, _),) = kept_words(kept=kept_of(contents=contents_of()))
+    assert "7 MB, no rows, revision none;" in text
 
 
-def test_what_is_left_over_goes_with_one_command_and_is_never_anothers():
-    folders = folders_of("a", n1="b", n2="c", n3="x", n4="d")
-    facts = facts_of(folders=folders, kept=kept_of(), others={"x": "other"})
-    names, command = status.left_over_in_words(facts).splitlines()
-    assert names == "migrations.~2~, migrations.~4~"
-    assert command == (
+def test_what_is_kept_has_the_folder_with_its_revision_whatever_its_number():
+    folders = folders_of("a", n1="x", n4="b")
+    ((text, mend),) = kept_words(kept=kept_of(), folders=folders, others={"x": "other"})
+    assert "and migrations.~4~ since" in text
+    assert mend[-1].endswith("rm -r /srv/backscope/migrations.~4~   removes it")
+    ((text, mend),) = kept_words(kept=kept_of(), folders=folders_of("b"))
+    assert "and migrations since" in text
+    assert "rm" not in mend[-1]  # what is called migrations is in use
+
+
+def test_what_rows_are_still_to_come_from_is_not_offered_for_removal():
+    ((_, mend),) = kept_words(kept=kept_of(), database=HALF, folders=folders_of("a", n1="b"))
+    assert mend == ["make db-undo N=1 POSTGRES_DB=scope   brings it back"]
+
+
+def test_what_is_left_over_goes_with_one_command_and_is_nobodys():
+    folders = folders_of("z", n1="b", n2="c", n3="x", n4="d", n5="a", n6="e")
+    facts = facts_of(folders=folders, kept={**kept_of(), **kept_of(7, "e")}, others={"x": "other"})
+    left = status.left_over_in_words(facts)  # 5 has the revision of scope, 6 that of scope.~7~
+    assert left.what == "migrations.~2~, migrations.~4~"
+    assert left.mend == (
         "rm -r /srv/backscope/migrations.~2~ /srv/backscope/migrations.~4~   removes them"
     )
     one = facts_of(folders=folders_of("a", n2="c"))
-    assert status.left_over_in_words(one).endswith("   removes it")
-    assert status.left_over_in_words(facts_of()) == ""
+    assert status.left_over_in_words(one).mend.endswith("   removes it")
+    assert status.left_over_in_words(facts_of()).what == ""
 
 
 def test_paths_that_are_removed_are_quoted():
@@ -190,8 +215,8 @@ def test_paths_that_are_removed_are_quoted():
     ],
 )  # fmt: skip
 def test_h30_downloads_that_never_finished(stuck, text):
-    assert status.stuck_in_words(WISH, facts_of(stuck=stuck)) == text
-    assert status.stuck_in_words(WISH, facts_of(database=EMPTY)) == ""
+    assert in_words(status.stuck_in_words(WISH, facts_of(stuck=stuck))) == text
+    assert in_words(status.stuck_in_words(WISH, facts_of(database=EMPTY))) == ""
 
 
 def test_h58_the_disposable_database_is_the_main_one(capsys):

@@ -122,7 +122,19 @@ def test_all_that_is_wrong_is_said_at_once():
     ],
 )
 def test_sequences_are_written_as_backscope_has_them(words, ids):
-    assert sequence_ids("clear", words) == ids
+    assert sequence_ids(Wish("clear"), words) == ids
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["45"], ["A1,", "A2"], ["A000001;2"]],
+)
+def test_what_may_be_meant_is_offered_and_nothing_else(words):
+    with pytest.raises(Refused) as refused:
+        sequence_ids(Wish("clear", sequences=(), folder="x"), words)
+    (finding,) = refused.value.findings
+    ids = {"45": "A000045", "A1,": "'A000001 A000002'", "A000001;2": "'A000001 A000002'"}[words[0]]
+    assert finding.mend == f"make db-clear SEQ={ids} BACKSCOPE_DIR=x   is what may be meant"
 
 
 @pytest.mark.parametrize(
@@ -131,19 +143,18 @@ def test_sequences_are_written_as_backscope_has_them(words, ids):
         (["fib"], "fib is no OEIS sequence number."),
         (["45", "A1", "b2"], "45, b2 are no OEIS sequence numbers."),
         (["A1234567"], "A1234567 is no OEIS sequence number."),
-        (["A1,A2"], "A1,A2 is no OEIS sequence number."),
         (["A٣"], "'A٣' is no OEIS sequence number."),  # a digit, but not OEIS's
         (["'; DROP"], '"\';", DROP are no OEIS sequence numbers.'),
         ([""], "SEQ is empty: it names no sequence."),
         (["  "], "SEQ is empty: it names no sequence."),
     ],
 )
-def test_what_is_no_sequence_is_refused_and_mended_with_the_same_verb(words, says):
+def test_what_is_no_sequence_is_refused_and_the_mend_clears_nothing(words, says):
     with pytest.raises(Refused) as refused:
-        sequence_ids("unflag", words)
+        sequence_ids(Wish("unflag"), words)
     (finding,) = refused.value.findings
     assert finding.what == says
-    assert finding.mend == 'make db-unflag SEQ="A000045 A000040"'
+    assert finding.mend == 'SEQ="A000045 A000040"   is how sequences are named'  # clears nothing
 
 
 def test_an_empty_seq_is_not_everything():
