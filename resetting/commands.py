@@ -9,7 +9,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable
+from typing import Callable, Iterable
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Step:
         """The name of the program."""
         return self.argv[0]
 
-    @property
-    def words(self) -> list[str]:
-        """The words of the command, each as a shell takes it."""
-        return [*map(quote, self.argv), *(["|", *self.into.words] if self.into else [])]
+    def words(self, write: Callable[[str], str] | None = None) -> list[str]:
+        """Give the words of the command, each as a shell takes it."""
+        words = [(write or quote)(word) for word in self.argv]
+        return [*words, "|", *self.into.words(write)] if self.into else words
 
     def __str__(self) -> str:
-        return " ".join(self.words)
+        return " ".join(self.words())
 
 
 def quote(word: str) -> str:
@@ -40,6 +40,20 @@ def quote(word: str) -> str:
     if plain and "=~" not in word and ":~" not in word:
         return word
     return f'"{word}"' if "'" in word and not re.search(r'["$`\\!]', word) else shlex.quote(word)
+
+
+def in_lines(word: str, room: int) -> str:
+    """Give `word` as a shell takes it; SQL in lines of `room` columns, where it has spaces."""
+    parts = re.findall(r"""(?:"[^"]*"|'[^']*'|\$\$.*?\$\$|[^\s"'$]|\$)+""", word)
+    if len(quote(word)) <= room or " ".join(parts) != word:
+        return quote(word)
+    lines = parts[:1]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) + 1 > room:
+            lines.append(f"  {part}")
+        else:
+            lines[-1] += f" {part}"
+    return quote("\n  ".join(lines))
 
 
 def tilde(path: Path) -> str:

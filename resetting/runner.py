@@ -84,7 +84,7 @@ def execute(step: Step, settings: Settings, belt: Belt, signals: Signals,
             how = f"with exit status {error.exit_code}"
             if error.exit_code < 0:
                 how, cut = f"by signal {-error.exit_code}", True
-            words = part.words[:3] if part.program == "flask" else [part.program]
+            words = part.words()[:3] if part.program == "flask" else [part.program]
             failed = f"{' '.join(words)} ended {how}."
     signals.running.clear()
     return unable or failed, cut and not unable

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Iterable, Sequence
 
 from . import Failed, Finding, Refused
-from .commands import Step, quote, tilde
+from .commands import Step, in_lines, quote, tilde
 from .facts import Facts, Session
 from .settings import Settings
 from .wishes import BACKSCOPES, Wish
@@ -69,15 +69,18 @@ def folded(text: str, indent: int = 0, stream: IO[str] | None = None) -> str:
     return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def command(words: Sequence[str], indent: int) -> list[str]:
+def command(one: Step, indent: int) -> list[str]:
     """Give a command in lines that can be pasted, broken between words on a narrow terminal."""
-    lines = [words[0]]
-    for word in words[1:]:
-        if len(lines[-1]) + len(word) + indent + 1 > max(columns() - 2, 40):
+    room = max(columns() - 2, 40)
+    lines = [one.program]
+    for word in one.words(lambda text: in_lines(text, room - 6))[1:]:
+        first, *more = word.split("\n")
+        if len(lines[-1]) + len(first) + indent + 1 > room:
             lines[-1] += " \\"
-            lines.append(f"  {word}")
+            lines.append(f"  {first}")
         else:
-            lines[-1] += f" {word}"
+            lines[-1] += f" {first}"
+        lines += more
     return lines
 
 
@@ -209,7 +212,7 @@ def ended(sessions: Sequence[Session]) -> None:
 def step(number: int, total: int, one: Step, apart: bool) -> None:
     """Print a step before it runs; `apart` is with its output below."""
     head = f"[{number}/{total}] "
-    lines = command(one.words, len(head))
+    lines = command(one, len(head))
     lines[0] = head + lines[0]
     say("\n".join([*lines[:-1], lines[-1].ljust(50)]), end="\n" if apart else " ")
 

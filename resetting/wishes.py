@@ -89,7 +89,8 @@ def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_r
             found.append(Finding(what, "make help   lists them all"))
         elif name in VARIABLES and VARIABLES[name] not in takes:
             what = f"make db-{verb} takes no {name}."
-            found.append(Finding(what, "make help   tells what each target takes"))
+            its = " ".join(one for one in VARIABLES if VARIABLES[one] in takes)
+            found.append(Finding(what, f"make help   tells what they mean; it takes {its}"))
     values: dict[str, Any] = {}
     left_out = []
     for name in filter(environ.__contains__, VARIABLES):

@@ -59,6 +59,14 @@ def test_a_word_is_shown_as_people_write_it(word, shown):
     assert shell(shown) == [word.encode(), b""]
 
 
+@given(st.one_of(TEXT, NASTY), st.one_of(TEXT, NASTY))
+def test_sql_in_lines_is_the_same_sql(name, text):
+    sql = f"COMMENT ON DATABASE {write.identifier(name)} IS {write.literal(text)}; SELECT 1, 2, 3"
+    if "\n" not in sql:
+        (shown,) = shlex.split(write.in_lines(sql, 30))
+        assert shown.replace("\n    ", " ") == sql
+
+
 @given(st.one_of(TEXT, NASTY))
 def test_a_connection_string_is_of_that_very_database(name):
     text = write.conninfo(name)

