@@ -60,8 +60,8 @@ class Clear(Procedure):
     def loses(self, facts: Facts) -> str:
         if not facts.contents or not facts.contents.rows or not asks_to_clear(facts):
             return ""
-        name, counts = facts.settings.database, facts.contents.counts
-        return f"This clears all the stored data of {name}: {counts}."
+        data = f"all the stored data of {facts.settings.database}: {facts.contents.counts}"
+        return f"This clears {data}."
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         if self.wish.force:
@@ -96,15 +96,10 @@ class Rebuild(Procedure):
     def looks(self) -> Looks:
         return Looks(pairs=True, exact=self.wish.carry)
 
-    @property
-    def sets_aside(self) -> bool:
-        """Whether the old database is to be kept at all."""
-        return self.wish.keep or self.wish.carry
-
     def keeps(self, facts: Facts) -> Database | None:
         """Give the database that is to be set aside: with rows or a revision, and whole (H45)."""
         old = facts.database
-        if not old or not self.sets_aside or half_carried(facts):
+        if not old or not self.wish.keeps or half_carried(facts):
             return None
         return old if not old.contents or old.contents.rows or old.revisions else None
 
@@ -171,11 +166,11 @@ class Rebuild(Procedure):
 
     def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
         """Yield what brings the kept database and the migrations back; nothing else is removed."""
-        if self.sets_aside:
+        if self.wish.keeps:
             yield from put_back(before, now, made, number=pairs(before).number())
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
-        if self.sets_aside and now.kept and set(now.kept) != set(before.kept):
+        if self.wish.keeps and now.kept and set(now.kept) != set(before.kept):
             what = f"The old database is kept as {next(iter(now.kept.values())).name}."
             return Finding(what, f"{self.wish.make('undo')}   brings it back")
         return super().afterwards(before, now)
@@ -224,7 +219,7 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
         findings, sentence = list(procedure.in_the_way(facts)), procedure.loses(facts)
         idle = procedure.idle(facts)
         if wish.dry_run:
-            screen.dry_run([] if idle else procedure.steps(facts), server.settings, wish)
+            screen.dry_run(procedure.steps(facts), server.settings, wish)
         refuse(findings)
         if idle:
             nothing = f"{idle}: there is nothing to do."

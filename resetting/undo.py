@@ -37,10 +37,10 @@ class Undo(Procedure):
                 yield Finding("An undo is begun, and comes before another.", mend)
         elif number not in facts.kept:
             what = f"Nothing of {name} is kept" + (f" as number {number}" if number else "")
+            mend = f"{wish.make('status')}   lists what is kept"
             if number and number in facts.folders.numbered:
                 what += ", only a folder of migrations"
-            mend = f"{wish.make('status')}   lists what is kept"
-            if not facts.kept:
+            elif not facts.kept:
                 mend = f"{wish.make('rebuild', keep=True)}   keeps what it replaces"
             yield Finding(f"{what}.", mend)
         else:

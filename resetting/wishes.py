@@ -50,6 +50,11 @@ class Wish:
     given: Mapping[str, str] = field(default_factory=dict)  # Backscope's variables, not .env's
     left_out: tuple[str, ...] = ()  # make's variables that were only in the environment
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the old database is to be kept at all."""
+        return self.keep or self.carry
+
     def again(self, **changes: Any) -> str:
         """Give the same wish as a make command, with some of it changed."""
         return self.make(self.verb, **changes)

@@ -287,7 +287,7 @@ def test_without_tls_nobody_comes_in(remote, elsewhere):
             "Nothing was changed.",
             f"  No connection to {elsewhere.host}:5432 as scope: no pg_hba.conf entry for host"
             f' "{elsewhere.variables["NEAR"]}", user "scope", database "postgres", no encryption.',
-            "      unset PGSSLMODE   or set it right: the environment wins over .env",
+            "      unset PGSSLMODE # or set it right: the environment wins over .env",
         ]
     # What is wrong is said, not that the second attempt, without TLS, was wrong too.
     remote.write_env(POSTGRES_PASSWORD="wrong")

@@ -37,6 +37,7 @@ def test_all_rows_come_along_into_another_structure(full):
     result = full.run("rebuild", "--carry")
     assert result.code == 0, result
     assert "carried over: searches 1, sequences 3, user 5; not in the models: stray 1" in result.out
+    assert result.out.count("stray 1, searches.names") == 2  # before the first step and after all
     assert full.sql(CACHED) == before
     assert full.sql("SELECT extra FROM sequences") == [(None,)] * 3
     assert full.mine()[f"{full.name}.~1~"] == old
@@ -55,6 +56,7 @@ def test_a_row_that_does_not_fit_puts_everything_back(full):
     assert result.code == 1, result
     assert 'null value in column "extra" of relation "sequences"' in result.out
     assert "Everything is as it was before." in result.err
+    assert "make db-rebuild KEEP=1 # leaves the rows in what it keeps" in result.err
     assert full.snapshot() == before
 
 
@@ -85,6 +87,26 @@ def test_killed_at_any_step_the_same_command_completes(full, how, step):
     kept = [name for name, oid in full.mine().items() if oid == old]
     assert kept == [f"{full.name}.~1~"]
     assert full.postgres.rows(kept[0])["stray"] == [(1,)]
+
+
+def test_h23_while_rows_are_still_to_come_there_is_one_cure(full):
+    old = full.mine()[full.name]
+    full.start("rebuild", "--carry", KILL_AFTER="psql*still to come*", **full.fast).communicate()
+    cure = "CARRY=1 # fetches them"
+    for words in (["rebuild"], ["rebuild", "--keep"], ["clear"]):
+        for _ in range(50):
+            result = full.run(*words, "--confirm", full.name)
+            if "Another reset" not in result.err:
+                break
+        assert result.code == 2, result
+        assert f"The rows of {full.name}.~1~ are still to come" in result.err
+        assert cure in result.err
+        assert "db-rebuild #" not in result.err
+    seen = full.run("status").out
+    assert cure in seen
+    assert "removes it" not in seen
+    assert "db-rebuild #" not in seen
+    assert full.mine()[f"{full.name}.~1~"] == old
 
 
 @pytest.mark.slow

@@ -43,7 +43,9 @@ def crash(backscope):
 def test_a_server_that_crashes_in_a_step(own, step):
     own.fill()
     result = own.run("rebuild", "--confirm", "own", SHELL_BEFORE=step, DO=crash(own), **own.fast)
-    assert result.code in (0, 1), result  # mv and init do not need the server
+    if result.code == 2:  # the dropdb came too late
+        assert len(own.sql("SELECT * FROM sequences")) == 3
+    assert result.code in (0, 1, 2), result  # mv and init do not need the server
     for _ in range(200):  # until it has recovered
         result = own.run("rebuild", "--confirm", "own", **own.fast)
         if result.code == 0:

@@ -21,6 +21,7 @@ from facts_of import (
 from resetting import guards
 from resetting.commands import copy, dropdb, flask, mv
 from resetting.facts import App, Folders, Lock
+from resetting.pairs import UNFINISHED
 
 
 def test_a_confirmation_is_the_very_name():
@@ -121,6 +122,18 @@ def test_an_unfinished_rebuild_is_not_painted_over():
     for contents in (contents_of(revisions="a"), contents_of(table_of()), None):
         database = database_of(contents=contents)
         assert list(guards.half_built(wish_of(), facts_of(database=database))) == []
+
+
+def test_h23_rows_that_are_still_to_come():
+    kept = {1: database_of("scope.~1~")}
+    half = database_of(comment=UNFINISHED.format("scope.~1~"), contents=contents_of())
+    facts = facts_of(database=half, kept=kept)
+    (finding,) = guards.half_filled(wish_of("clear"), facts)
+    assert finding.mend.splitlines() == [
+        "make db-rebuild CARRY=1   fetches them", "make db-undo   brings scope.~1~ back",
+    ]  # fmt: skip
+    assert list(guards.half_built(wish_of("clear"), facts)) == []
+    assert list(guards.half_filled(wish_of("clear"), facts_of(kept=kept))) == []
 
 
 def test_h15_what_a_role_may_not_do_inside():

@@ -130,11 +130,14 @@ def test_a_signal_to_the_tool_alone_is_handed_on(backscope, number):
 ])  # fmt: skip
 def test_an_interrupted_keep_puts_everything_back(backscope, step):
     before = backscope.snapshot()
-    process, child = backscope.hang(step, "rebuild", "--keep", **backscope.fast)
-    process.send_signal(signal.SIGINT)
-    result = backscope.finish(process)
+    with backscope.as_scope():
+        words = ("rebuild", "--keep", "--force")
+        process, child = backscope.hang(step, *words, **backscope.fast)
+        process.send_signal(signal.SIGINT)
+        result = backscope.finish(process)
     assert result.code == 130, result
     assert "Everything is as it was before" in result.err
+    assert "Ended, so restart Backscope if it is one of them:\n  pid " in result.out
     assert backscope.snapshot() == before
     assert is_gone(child)
     ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'backscope-reset%'"

@@ -129,7 +129,7 @@ def test_no_fault_touches_another_database(backscope, strangers, drawn):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=40, phases=[Phase.generate], **FEW)
+@settings(max_examples=12, phases=[Phase.generate], **FEW)
 @given(drawn=DRAWN)
 def test_no_fault_at_all_touches_another_database(backscope, strangers, drawn):
     check(backscope, strangers, drawn)

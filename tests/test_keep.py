@@ -103,7 +103,7 @@ def test_undo_of_a_chosen_number(kept):
     kept.postgres.sql(f'CREATE DATABASE "{name}.~3~" TEMPLATE model OWNER scope')
     oid = kept.mine()[f"{name}.~3~"]
     error = kept.refused("undo", "2").err
-    assert "nothing is kept as number 2" in error
+    assert "is kept as number 2" in error
     assert "make db-status" in error
     assert "which is no number" in kept.refused("undo", "x").err
     assert kept.run("undo", "3").code == 0
@@ -138,7 +138,7 @@ def test_undo_of_half_a_pair(kept):
     assert result.code == 0, result
     assert kept.mine() == {name: oids[f"{name}.~1~"], f"{name}.~1~": oids[name]}
     kept.postgres.sql(f'DROP DATABASE "{name}.~1~"')
-    assert "only migrations are left over as number 1" in kept.refused("undo", "1").err
+    assert "is kept as number 1, only a folder of migrations" in kept.refused("undo", "1").err
     out = kept.run("status").out
     assert "Left over    migrations.~1~" in out
     assert f"rm -r {kept.folder}/migrations.~1~ # removes it" in out

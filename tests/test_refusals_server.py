@@ -173,7 +173,7 @@ def test_h16_a_template1_that_is_no_template(backscope, postgres):
 def test_no_database_to_clear(fresh):
     error = fresh.refused("clear").err
     assert "There is no database" in error
-    assert "make db-rebuild   sets it up" in error
+    assert "make db-rebuild # sets it up" in error
 
 
 @pytest.mark.slow

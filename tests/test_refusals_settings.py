@@ -47,7 +47,7 @@ def test_h6_the_testing_environment(backscope):
     for verb in set(VERBS) - {"status", "disposable"}:
         error = backscope.refused(verb).err
         assert "APP_ENVIRONMENT is testing" in error
-        assert "make db-disposable" in error
+        assert "POSTGRES_DB=dis_posable # is about dis_posable" in error
 
 
 @pytest.mark.slow

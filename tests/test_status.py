@@ -34,6 +34,12 @@ def test_the_state_of_a_good_database(backscope):
     assert not {"Stuck", "Kept", "Undo", "Left over"} & set(seen)
 
 
+def test_a_dry_run_of_it_is_nothing_that_a_shell_would_run(kept):
+    result = kept.run("status", "--dry-run")
+    assert result.code == 0, result
+    assert all(line.startswith("# ") for line in result.out.splitlines())
+
+
 @pytest.mark.inside
 def test_the_models_beside_the_database(backscope):
     backscope.sql("ALTER TABLE sequences ADD odd int, DROP ref_count, ALTER shift TYPE text")
