@@ -1,10 +1,7 @@
 """What the procedures beside the page do and say, purely: their steps, results and ways back."""
 
-import sys
 from dataclasses import replace
-from datetime import datetime, timezone
 
-import psycopg2
 import pytest
 from facts_of import (
     contents_of,
@@ -19,12 +16,10 @@ from facts_of import (
 )  # fmt: skip
 
 from resetting import Failed, aside, building, results
-from resetting.backscope import INSIDE
 from resetting.disposable import Disposable
 from resetting.facts import App, Lock
 from resetting.procedures import Procedure
 from resetting.sequences import Forget, Unflag
-from resetting.server import no_connection
 from resetting.undo import Undo
 
 C, DE = ("C", "C", "c", ""), ("de_DE", "de_DE", "c", "")
@@ -149,6 +144,10 @@ def test_some_sequences():
     assert list(unflag.steps(stuck))[1].argv[-1].endswith("IN ('A000001', 'A000002')")
     assert "came back" in failing(unflag.result, stuck, stuck)
     assert unflag.unchanged(stuck, stuck)
+    assert "cannot be seen" in failing(forget.result, seen, facts_of(database=None))
+    assert "cannot be seen" in failing(unflag.result, stuck, facts_of(stuck=None))
+    others = replace(stuck, stuck=("A000003",))
+    assert unflag.idle(others) == "No download of A000001 A000002 is stuck in scope"
 
 
 def test_the_disposable_database():
@@ -193,85 +192,3 @@ def test_a_procedure_that_says_nothing_of_its_own():
     assert base.blocking(replace(facts, sessions=(session_of(),))) == [session_of()]
     with pytest.raises(NotImplementedError):
         base.result(facts, facts)
-
-
-@pytest.mark.parametrize(
-    ("said_of_it", "what", "mend"),
-    [
-        ("connection failed: FATAL:  too many connections for role", "too many", "LIMIT -1"),
-        ('connection failed: FATAL:  role "scope" does not exist', "exist", "CREATE ROLE"),
-        ("connection failed: FATAL:  password authentication failed", "password", "EDITOR"),
-        ("connection failed: Connection refused", "refused", "pg_isready"),
-        ("unsupported startup parameter: options", "pooler", "POSTGRES_PORT=5432"),
-    ],
-)
-def test_h10_h34_why_there_is_no_connection(said_of_it, what, mend):
-    found = no_connection(settings_of(), psycopg2.OperationalError(said_of_it))
-    assert what in found.what
-    assert mend in found.mend
-
-
-class Connection:
-    """A DB-API connection that says who it is."""
-
-    def __init__(self, *row):
-        self.row = row
-
-    def cursor(self):
-        return self
-
-    def execute(self, query):
-        assert "pg_postmaster_start_time" in query
-
-    def fetchone(self):
-        return self.row
-
-    def close(self):
-        pass
-
-    rollback = close
-
-
-def test_h38_the_belt_knows_a_stranger(monkeypatch):
-    monkeypatch.syspath_prepend(str(INSIDE))
-    import seat_belt
-
-    now = datetime.now(timezone.utc)
-    target = {"started": now.isoformat(), "database": "scope", "user": "scope", "oid": 7}
-
-    def stranger(*row):
-        return seat_belt.stranger(Connection(*row), target)
-
-    assert stranger(now, "scope", "scope", "7") == ""
-    assert "another scope" in stranger(now, "scope", "scope", "8")
-    assert "opened precious as scope, not" in stranger(now, "precious", "scope", "7")
-    assert "as boss, not" in stranger(now, "scope", "boss", "7")
-    later = now.replace(year=now.year + 1)
-    assert "on another server" in stranger(later, "scope", "scope", "7")
-    assert "is not scope as scope" in seat_belt.stranger(None, target)
-
-
-def test_h8_h9_the_probe_reads_a_url_as_sqlalchemy_does(monkeypatch):
-    monkeypatch.syspath_prepend(str(INSIDE))
-    import backscope_probe as probe
-
-    for name, text in {"USER": "u", "PASSWORD": "p/w", "HOST": "localhost", "PORT": "5432",
-                       "DB": "scope"}.items():  # fmt: skip
-        monkeypatch.setenv(f"POSTGRES_{name}", text)
-    start = "postgresql+psycopg2://u:p/w@"
-    for end, parts in {
-        "localhost:5432/scope": None, "127.0.0.1:5432/scope": None,
-        "localhost:5432/other": {"database": "other", "host": "localhost"},
-        "far:5432/scope": {"database": "scope", "host": "far"},
-        "localhost:5432/scope?host=/tmp": {"database": "scope", "host": "/tmp"},
-        "localhost:x/scope": {},
-    }.items():  # fmt: skip
-        told = probe.elsewhere(start + end)
-        assert told == parts if not parts else parts.items() <= told.items()
-    assert sys.modules["backscope_probe"] is probe
-    changes = [("remove_table", type("T", (), {"fullname": "t"})), ("add_constraint", None),
-               ("remove_column", None, "t", type("C", (), {"name": "c"}))]  # fmt: skip
-    assert [probe.in_words(change, "scope") for change in changes] == [
-        "the table t of scope is not in the models", "",
-        "t.c of scope is not in the models",
-    ]  # fmt: skip
