@@ -12,7 +12,7 @@ export RESET_HERE := $(shell unset CDPATH; m=$(reset-names); \
   while [ ! -e "$$m" ]; do m=$$(expr "x$$m" : 'x[^ ]* \(.*\)') || break; done; \
   while [ -h "$$m" ]; do l=$$(readlink "$$m"); \
   case $$l in (/*) m=$$l;; (*) m=$$(dirname "$$m")/$$l;; esac; done; \
-  cd -P "$$(dirname "$$m")" && [ -e backscope_reset.py ] && pwd)
+  cd -P "$$(dirname "$$m")" && [ -e backscope_reset.py ] && env pwd -P)
 reset-own := $(if $(subst x$(CURDIR),,x$(RESET_HERE)),,own)
 
 # Python judges what was given; make only sees to it that $x arrives as $x.

@@ -7,7 +7,6 @@ how a run goes, then the command line. What each word means is a room in `resett
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import sys
 import time
@@ -50,7 +49,6 @@ class Clear(Procedure):
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         yield from guards.usable(self.wish, facts)
         yield from guards.half_built(self.wish, facts)
-        yield from guards.half_filled(self.wish, facts)
         yield from guards.may_clear(facts)
 
     def blocking(self, facts: Facts) -> list[Session]:
@@ -109,7 +107,7 @@ class Rebuild(Procedure):
         yield from guards.template(facts, locale_options(facts))
         yield from guards.folders(wish, facts)
         yield from guards.undo_begun(wish, facts)
-        yield from [] if wish.carry else guards.half_filled(wish, facts)
+        yield from guards.half_filled(wish, facts)
         if self.keeps(facts):
             yield from guards.whole(wish, facts)
             kept = numbered(facts.settings.database, pairs(facts).number())
@@ -194,14 +192,16 @@ def seeing(
     refuse(procedure.unfit(settings))
     settings.adopt()
     with contextlib.ExitStack() as stack:
-        asked = stack.enter_context(asking(settings, procedure.asks))
+        compare = procedure.wish.confirm is None  # a question says whether the structure differs
+        asked = stack.enter_context(asking(settings, procedure.asks, compare))
         from resetting.server import Server
 
         server = stack.enter_context(contextlib.closing(Server(settings)))
         server.settings.adopt()
         locked = not acting or server.lock(stack)
         facts = server.look(procedure.looks)
-        importlib.import_module("resetting.runner")  # while Backscope answers
+        import resetting.runner  # noqa: F401  while Backscope answers
+
         busy = not locked if acting else facts.busy
         yield server, replace(facts, app=asked.answer(facts), busy=busy)
 
@@ -298,4 +298,4 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 if __name__ == "__main__":
     end = main(sys.argv[1:], dict(os.environ))
     deafen()
-    sys.exit(end)
+    os._exit(end)  # all is said; tearing down would only take time

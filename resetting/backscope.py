@@ -28,14 +28,17 @@ INSIDE = Path(__file__).resolve().parent / "inside"
 class Asked:
     """A running probe, or none."""
 
-    def __init__(self, process: subprocess.Popen[str] | None, settings: Settings) -> None:
-        self._process, self._settings = process, settings
+    def __init__(
+        self, process: subprocess.Popen[str] | None, settings: Settings, compare: bool = False
+    ) -> None:
+        self._process, self._settings, self._compare = process, settings, compare
 
     def answer(self, facts: Facts) -> App:
         """Give what Backscope says, once the target is known; an App with `error` if nothing."""
         if not self._process:
             return App()
-        target = {**target_of(facts, facts.oid), "connect": facts.contents is not None}
+        how = {"connect": facts.contents is not None, "compare": self._compare}
+        target = {**target_of(facts, facts.oid), **how}
         try:
             out = self._process.communicate(json.dumps(target) + "\n", timeout=LOAD_TIMEOUT)[0]
             return understand(json.loads(out), self._settings)
@@ -46,8 +49,11 @@ class Asked:
 
 
 @contextlib.contextmanager
-def asking(settings: Settings, what: str) -> Iterator[Asked]:
-    """Have flaskr/config.py asked ("config"), or the whole "app"; it ends with the block."""
+def asking(settings: Settings, what: str, compare: bool = True) -> Iterator[Asked]:
+    """Have flaskr/config.py asked ("config"), or the whole "app"; it ends with the block.
+
+    With `compare` the app tells how its models differ from the database, too.
+    """
     if not what:
         yield Asked(None, settings)
         return
@@ -62,7 +68,7 @@ def asking(settings: Settings, what: str) -> Iterator[Asked]:
         start_new_session=True,
     ) as process:  # fmt: skip
         try:
-            yield Asked(process, settings)
+            yield Asked(process, settings, compare)
         finally:
             process.kill()
 

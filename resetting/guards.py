@@ -90,6 +90,7 @@ def whole(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that a rebuild was interrupted, which a clear would paint over (H23)."""
+    yield from half_filled(wish, facts)
     contents, name = facts.contents, facts.settings.database
     if contents and not contents.revisions and not contents.tables and not half_carried(facts):
         what = f"{name} has no tables and no revision: its rebuild is unfinished."
@@ -99,7 +100,7 @@ def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
 def half_filled(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that rows are still to come, which nothing else would fetch (H23)."""
     source = half_carried(facts)
-    if source:
+    if source and not wish.carry:
         what = f"The rows of {source.name} are still to come to {facts.settings.database}."
         undo = f"{wish.make('undo')}   brings {source.name} back"
         yield Finding(what, f"{wish.make('rebuild', carry=True)}   fetches them\n{undo}")
@@ -200,4 +201,5 @@ def programs(facts: Facts, steps: Iterable[Step]) -> Iterator[Finding]:
     if lacking:
         what = f"{', '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} not on the PATH."
         apt = "sudo apt install postgresql-client"
-        yield Finding(what, f"{apt}\nbrew install libpq   on macOS; its bin on the PATH")
+        brew = 'brew install libpq && export PATH="$(brew --prefix libpq)/bin:$PATH"   on macOS'
+        yield Finding(what, f"{apt}\n{brew}")

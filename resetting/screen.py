@@ -85,12 +85,15 @@ def command(one: Step, indent: int) -> list[str]:
 
 
 def advice(mend: str, indent: int, stream: IO[str] | None = None) -> list[str]:
-    """Give the commands that help, each unbroken; what it is for stands behind a #."""
-    lines = []
+    """Give the commands that help, each unbroken; what it is for stands behind a #.
+
+    It has a line of its own where it does not fit, and for zsh, where a # that is typed is none.
+    """
+    lines, apart = [], os.environ.get("SHELL", "").endswith("zsh")
     for line in mend.splitlines():
         words, _, purpose = line.partition("   ")
         parts = [part for part in (words, purpose and f"# {purpose.strip()}") if part]
-        if indent + len(" ".join(parts)) <= columns(stream):
+        if not apart and indent + len(" ".join(parts)) <= columns(stream):
             parts = [" ".join(parts)]
         lines += [folded(part, indent, stream) if part[0] == "#" else " " * indent + part
                   for part in parts]  # fmt: skip

@@ -94,8 +94,10 @@ class Server:
             os.set_inheritable(descriptor, True)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
+        except OSError:  # a file system without locks; the server's own lock remains
+            pass
         query = "SELECT pg_try_advisory_lock(%s, %s) AS got"
         return bool(rows(self.connection, query, *self.key)[0]["got"])
 

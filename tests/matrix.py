@@ -26,7 +26,8 @@ ROWS = [
     ("3.9", "16", True), ("3.10", "15", True), ("3.11", "18", True),
     ("3.11", "16", False), ("3.12", "15", False), ("3.13", "18", False),
 ]  # fmt: skip
-DEBIAN = Path("/usr/lib/postgresql/15/bin")
+PLACES = ("/usr/lib/postgresql/15/bin", "/opt/homebrew/opt/postgresql@15/bin",
+          "/usr/local/opt/postgresql@15/bin")  # fmt: skip
 
 
 def interpreters(version: str) -> Iterator[str]:
@@ -48,9 +49,9 @@ def working(version: str) -> Optional[str]:
 
 
 def server(version: str, venv: Path) -> Optional[Path]:
-    """Give the folder of a server's programs: Debian's, or from the wheel of any row."""
+    """Give the folder of a server's programs: the system's, or from the wheel of any row."""
     if version == "15":
-        return DEBIAN if DEBIAN.is_dir() else None
+        return next((Path(place) for place in PLACES if Path(place).is_dir()), None)
     name = "pginstall" if version == "16" else f"pginstall{version}"
     places = [venv, *sorted((ROOT / ".matrix").glob("3*")), ROOT / ".venv"]
     for place in places:

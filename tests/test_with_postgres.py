@@ -19,7 +19,7 @@ def with_postgres(*words, **environ):
 
 
 def gone(base):
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    running = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True).stdout
     return not Path(base).exists() and base not in running
 
 

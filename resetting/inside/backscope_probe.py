@@ -69,7 +69,8 @@ def ask_app(seat_belt, answer):
         for engine in database.engines.values():
             with engine.connect():
                 pass
-        told["differences"] = compare(database, target()["database"])
+        if target()["compare"]:
+            told["differences"] = compare(database, target()["database"])
         for engine in database.engines.values():
             engine.dispose()
     return told
