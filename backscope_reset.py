@@ -259,9 +259,8 @@ def status(wish: Wish, shown: Sequence[Procedure], environ: Mapping[str, str]) -
         screen.target(wish, facts)
         if facts.trouble and not facts.reached:
             refuse([*misfits.backscope(wish, facts, clears=False), facts.trouble])
-        if wish.dry_run:  # nothing that it shows is to be run
-            return 0
-        show(wish, facts, {one.wish.verb: list(one.in_the_way(facts)) for one in shown})
+        if not wish.dry_run:  # nothing that it shows is to be run
+            show(wish, facts, {one.wish.verb: list(one.in_the_way(facts)) for one in shown})
     return 0
 
 
