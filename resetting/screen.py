@@ -59,7 +59,9 @@ def columns(stream: IO[str] | None = None) -> int:
 def folded(text: str, indent: int = 0, stream: IO[str] | None = None) -> str:
     """Give sentences behind an indent, folded at the width of a terminal, never elsewhere."""
     lines = []
-    for line in re.sub(r" (?=[\d?])", "\N{NO-BREAK SPACE}", text).splitlines():  # a table, its rows
+    for line in re.sub(
+        r" (?=(about )?[\d?])", "\N{NO-BREAK SPACE}", text
+    ).splitlines():  # a table, its rows
         margin = " " * (indent + len(line) - len(line.lstrip()))
         room = max(columns(stream), len(margin) + 20)
         lines.append(textwrap.fill(

@@ -41,6 +41,7 @@ def test_h31_no_port(port):
     [
         ("/tmp", "is a folder", "export PGHOST=/tmp "),
         ("a,b", "names several servers", "${EDITOR:-vi} "),
+        ("db.example:5433", "holds a port", "${EDITOR:-vi} "),
         ("::1", "without the brackets", "POSTGRES_HOST='[::1]' "),
     ],
 )

@@ -81,6 +81,22 @@ def test_a_mend_is_folded_nowhere_but_before_its_explanation(terminal):
     assert screen.mends(Finding("", "make db-undo   does it")) == "      make db-undo # does it"
 
 
+def test_zsh_takes_no_comment_that_is_typed(monkeypatch):
+    finding = Finding("", "make db-undo   does it")
+    monkeypatch.setenv("SHELL", "/bin/zsh")
+    assert screen.mends(finding).splitlines() == ["      make db-undo", "      # does it"]
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    assert screen.mends(finding) == "      make db-undo # does it"
+
+
+def test_a_table_and_its_rows_stay_together(terminal):
+    for columns in range(40, 80):
+        shown = terminal(columns)
+        screen.row("Database", "sequences 1204, searches 31, users about 2,000,000, strays ?")
+        lines = [line[screen.LABEL :].rstrip(",") for line in shown()[0].splitlines()]
+        assert all(line.split()[-1][0] in "0123456789?" for line in lines)
+
+
 def test_nothing_is_folded_or_painted_into_a_pipe(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     screen.row("Database", SENTENCE)

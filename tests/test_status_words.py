@@ -192,6 +192,10 @@ def test_what_is_left_over_goes_with_one_command_and_is_nobodys():
     assert left.mend == (
         "rm -r /srv/backscope/migrations.~2~ /srv/backscope/migrations.~4~   removes them"
     )
+    bare = {8: database_of("scope.~8~", contents=contents_of())}  # it records no revision
+    assert (
+        status.left_over_in_words(facts_of(folders=folders_of("a", n8="c"), kept=bare)).what == ""
+    )
     one = facts_of(folders=folders_of("a", n2="c"))
     assert status.left_over_in_words(one).mend.endswith("   removes it")
     assert status.left_over_in_words(facts_of()).what == ""
