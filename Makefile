@@ -28,7 +28,7 @@ export PYTHON $(reset-given)
 reset-targets := $(addprefix db-,status clear unflag rebuild undo disposable)
 reset-tools := demo test test-all lint bench test-matrix clean
 reset-known := help $(reset-targets) $(if $(reset-own),$(reset-tools))
-reset-value := $(filter $(reset-switches) $(foreach d,0 1 2 3 4 5 6 7 8 9,A$d%),$(MAKECMDGOALS))
+reset-value := $(filter $(reset-switches) $(foreach d,0 1 2 3 4 5 6 7 8 9,A$d% a$d% $d%),$(MAKECMDGOALS))
 reset-odd := $(firstword $(if $(reset-alone),$(filter-out $(reset-known) .venv/%,$(MAKECMDGOALS)),\
   $(if $(filter $(reset-targets),$(MAKECMDGOALS)),$(reset-value))))
 reset-near = $(shell $(call reset-quote,$(PYTHON)) -c 'import difflib, sys; \

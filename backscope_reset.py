@@ -155,7 +155,7 @@ class Rebuild(Procedure):
         yield from rows[1:]
 
     def result(self, before: Facts, now: Facts) -> str:
-        return built(self.wish, before, now)
+        return built(self.wish, before, now, self.keeps(before))
 
     def retry(self, failed: Step | None) -> str:
         if failed and failed.into:  # a row that does not fit would not fit the next time either
@@ -228,7 +228,7 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
             return 0
         if sentence and wish.confirm is None:
             screen.ask(sentence, server.settings.answer, procedure.instead(facts))
-        return act(server, procedure, look_again(server, procedure, facts) if sentence else facts)
+        return act(server, procedure, look_again(server, procedure, facts))
 
 
 def act(server: Server, procedure: Procedure, before: Facts) -> int:

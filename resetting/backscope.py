@@ -116,7 +116,7 @@ def environment_unfit() -> Iterator[Finding]:
         own = runs.exists() and runs.parent.samefile(flask.parent)
         if runs.name.startswith("python") and not own:
             what = f"The flask in {venv} runs {runs}: the environment was moved or copied."
-            yield Finding(what, "python3 -m venv --clear .venv   makes it anew")
+            yield Finding(what, f"python3 -m venv --clear {venv}   makes it anew")
         install = f"pip install -r {tilde(INSIDE.parent.parent / 'requirements.txt')}"
         for name in ("dotenv", "psycopg2", "sh"):
             if not importlib.util.find_spec(name):

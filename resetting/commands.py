@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Iterable
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,11 @@ class Step:
         """The name of the program."""
         return self.argv[0]
 
-    def words(self, write: Callable[[str], str] | None = None) -> list[str]:
-        """Give the words of the command, each as a shell takes it."""
-        words = [(write or quote)(word) for word in self.argv]
-        return [*words, "|", *self.into.words(write)] if self.into else words
+    def words(self, room: int = sys.maxsize) -> list[str]:
+        """Give the words of the command as a shell takes them; SQL in lines of `room` columns."""
+        pairs = zip(("", *self.argv), self.argv)
+        words = [in_lines(word, room) if last == "-c" else quote(word) for last, word in pairs]
+        return [*words, "|", *self.into.words(room)] if self.into else words
 
     def __str__(self) -> str:
         return " ".join(self.words())
@@ -36,7 +39,7 @@ class Step:
 
 def quote(word: str) -> str:
     """Give `word` as a shell takes it; unlike shlex.quote, `a.~1~` is left as people write it."""
-    plain = re.fullmatch(r"[\w@%+=,./:-][\w@%+=,./:~-]*", word, re.A)
+    plain = re.fullmatch(r"[\w@%+,./:-][\w@%+=,./:~-]*", word, re.A)
     if plain and "=~" not in word and ":~" not in word:
         return word
     return f'"{word}"' if "'" in word and not re.search(r'["$`\\!]', word) else shlex.quote(word)
@@ -56,9 +59,21 @@ def in_lines(word: str, room: int) -> str:
     return quote("\n  ".join(lines))
 
 
-def tilde(path: Path) -> str:
-    """Give `path` with the home folder as ~, as a shell takes it."""
+def halves(line: str) -> tuple[str, str]:
+    """Give a command, and what it is for, which stands behind three spaces."""
+    words, gap, purpose = line.rpartition("   ")
     try:
+        shlex.split(words)
+    except ValueError:  # the spaces are in a name
+        gap = ""
+    return (words, purpose) if gap else (line, "")
+
+
+def tilde(path: Path) -> str:
+    """Give `path` with the home folder as ~, as a shell takes it; sudo's is not the reader's."""
+    try:
+        if "SUDO_USER" in os.environ:
+            raise ValueError
         inner = path.relative_to(Path.home())
     except (ValueError, RuntimeError):
         return quote(str(path))

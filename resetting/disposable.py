@@ -24,7 +24,8 @@ class Disposable(Procedure):
 
     def unfit(self, settings: Settings) -> Iterator[Finding]:
         yield from misfits.settings_unfit(settings, self.variable)
-        yield from misfits.disposable(settings, settings.values["POSTGRES_DB"])
+        for main in {settings.values["POSTGRES_DB"], settings.dotenv.get("POSTGRES_DB", "")}:
+            yield from misfits.disposable(settings, main)
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         yield from guards.may_replace(self.wish, facts, [facts.database] if facts.database else [])

@@ -139,6 +139,7 @@ class Folder:
     revisions: frozenset[str]
     heads: frozenset[str]
     since: float  # of its last renaming, seconds since the epoch
+    read: bool = True  # whether each of its files tells a revision
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ class Looks:
     """What is to be looked at, beside the database itself."""
 
     pairs: bool = False  # what is in the kept databases, too
+    others: bool = False  # what all other databases record, whether or not a folder is nobody's
     flags: bool = False  # which downloads never finished (H30)
     sequences: tuple[str, ...] = ()  # which of these are cached
     exact: bool = False  # count all rows, however long it takes
@@ -197,6 +199,7 @@ class Facts:
     sessions: tuple[Session, ...] = ()  # on the database, the kept ones and template1
     locks: tuple[Lock, ...] = ()
     others: Mapping[str, str] = field(default_factory=dict)  # revision -> another's database
+    hidden: tuple[str, ...] = ()  # those of the others that cannot be looked into
     cached: tuple[str, ...] = ()  # those of the sequences asked for
     stuck: tuple[str, ...] | None = None  # downloads that never finished (H30); None: not seen
 

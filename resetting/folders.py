@@ -13,15 +13,17 @@ from .facts import Folder, Folders
 
 def look_at_folder(path: Path) -> Folder:
     """Give a folder of migrations."""
-    revisions, parents = set(), set()
+    revisions, parents, read = set(), set(), True
     for file in path.glob("versions/*.py"):
+        found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
         for name, value in _assignments(file):
             words = {one.value for one in ast.walk(value) if isinstance(one, ast.Constant)}
-            found = {word for word in words if isinstance(word, str)}
-            revisions |= found if name == "revision" else set()
-            parents |= found if name == "down_revision" else set()
+            found[name] = {word for word in words if isinstance(word, str)}
+        revisions |= found["revision"]
+        parents |= found["down_revision"]
+        read = read and bool(found["revision"])
     heads = frozenset(revisions - parents)
-    return Folder(path, frozenset(revisions), heads, path.lstat().st_ctime)
+    return Folder(path, frozenset(revisions), heads, path.lstat().st_ctime, read)
 
 
 def _assignments(file: Path) -> Iterator[tuple[str, ast.expr]]:

@@ -10,7 +10,7 @@ from typing import Iterable, Iterator, Sequence
 from . import Finding
 from .commands import Step, allow_connections, identifier, qualified, quote, terminate, tilde
 from .facts import SEQUENCE_COLUMNS, Database, Facts, Lock, Session
-from .pairs import half_carried, pairs
+from .pairs import half_carried, number_of, pairs
 from .settings import Settings
 from .wishes import Wish
 
@@ -102,7 +102,7 @@ def half_filled(wish: Wish, facts: Facts) -> Iterator[Finding]:
     source = half_carried(facts)
     if source and not wish.carry:
         what = f"The rows of {source.name} are still to come to {facts.settings.database}."
-        undo = f"{wish.make('undo')}   brings {source.name} back"
+        undo = f"{wish.make('undo', number=number_of(facts, source))}   brings {source.name} back"
         yield Finding(what, f"{wish.make('rebuild', carry=True)}   fetches them\n{undo}")
 
 

@@ -1,4 +1,4 @@
-"""The moment between a question and the first touch: what was shown is what is touched."""
+"""The moment before the first touch: what was shown is what is touched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def look_again(server: Server, procedure: Procedure, before: Facts) -> Facts:
-    """Look once more after a question: what was shown is what is touched (H40, H41)."""
+    """Look once more, after Backscope's answer and the user's (H40, H41)."""
     if not server.holds_lock():
         what = "The lock of this reset is lost: its session was ended while the question was open."
         raise Refused(Finding(what, procedure.wish.again()))
@@ -23,4 +23,7 @@ def look_again(server: Server, procedure: Procedure, before: Facts) -> Facts:
         what = f"{now.settings.database} is another database than the one that was shown."
         raise Refused(Finding(what, f"{procedure.wish.again()}   shows the new one"))
     refuse(procedure.in_the_way(now))
+    if procedure.loses(now) and not procedure.loses(before) and procedure.wish.confirm is None:
+        what = f"{now.settings.database} has got rows meanwhile."
+        raise Refused(Finding(what, f"{procedure.wish.again()}   asks about them"))
     return now

@@ -134,6 +134,11 @@ def whose(facts: Facts) -> str:
     return f", those of {', '.join(sorted(owners))}" if owners else ""
 
 
+def number_of(facts: Facts, database: Database) -> int:
+    """Give the number of a kept database; 0 if it is none."""
+    return next((number for number, one in facts.kept.items() if one.oid == database.oid), 0)
+
+
 def half_carried(facts: Facts) -> Database | None:
     """Give the kept database whose rows the current one has not got to the end (H23)."""
     comment = facts.database.comment if facts.database else ""

@@ -23,7 +23,8 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
     what = f"Interrupted by {name}." if name else why.what
     made = createdb_ran(outcome, before, now, server.made_oid)
     again = procedure.retry(outcome.step)
-    ended = procedure.blocking(before) if wish.force and outcome.done else []
+    left = {session.pid for session in now.sessions}
+    ended = [one for one in procedure.blocking(before) if wish.force and one.pid not in left]
     screen.ended(ended)
     if settled and not ended and procedure.unchanged(before, now):
         if name:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import fail
-from .building import stays
-from .facts import Facts
+from .building import source_of, stays
+from .facts import Database, Facts
 from .procedures import count, same_contents
 from .wishes import Wish
 
@@ -29,8 +29,11 @@ def remains(now: Facts) -> str:
     return f"{now.settings.database} holds {holds} now."
 
 
-def built(wish: Wish, before: Facts, now: Facts) -> str:
-    """Say what was built; raise Failed if a revision or a table lacks, rows are odd (H18, H47)."""
+def built(wish: Wish, before: Facts, now: Facts, aside: Database | None) -> str:
+    """Say what was built, `aside` is what was set aside for it.
+
+    Raises Failed if a revision or a table lacks, or rows are odd (H18, H47).
+    """
     name, contents = now.settings.database, now.contents
     verbose = f"{wish.again()} VERBOSE=1   shows what flask db says"
     if not contents:
@@ -44,23 +47,23 @@ def built(wish: Wish, before: Facts, now: Facts) -> str:
     revision = ", ".join(sorted(contents.revisions))
     done = "rebuilt" if before.database else "set up"
     text = f"{name} is {done}: {count(len(contents.tables), 'table')} at revision {revision}"
-    if wish.carry and now.kept:
-        return f"{text}; {carried(wish, before, now)}"
+    source = source_of(before, aside) if wish.carry else None
+    if source:
+        return f"{text}; {carried(wish, before, now, source)}"
     if contents.rows:
         mend = now.settings.psql("template1", "...   to empty template1", role=False)
         fail(f"{name} is not empty: template1 brought {contents.counts}.", mend)
     return text
 
 
-def carried(wish: Wish, before: Facts, now: Facts) -> str:
+def carried(wish: Wish, before: Facts, now: Facts, source: Database) -> str:
     """Say how many rows came along; raise Failed if there are not as many as there were."""
-    source = next(iter(now.kept.values())).contents
-    models, old = before.app.tables or {}, source.tables if source else {}
+    models, old = before.app.tables or {}, source.contents.tables if source.contents else {}
     lost = [old[t].count for t in models if t in old and old[t].rows != now.tables[t].rows]
     if lost:
         what = f"Not all rows came along: there were {', '.join(lost)}."
         fail(what, f"{wish.again()}   tries it again")
     counts = now.contents.counts if now.contents else ""
-    stay = stays(before, next(iter(now.kept.values())))
+    stay = stays(before, source)
     text = f"carried over: {counts or 'no rows'}"
     return f"{text}; not in the models: {stay}" if stay else text

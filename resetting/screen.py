@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO, Iterable, Sequence
 
 from . import Failed, Finding, Refused
-from .commands import Step, in_lines, quote, tilde
+from .commands import Step, halves, quote, tilde
 from .facts import Facts, Session
-from .settings import Settings
+from .settings import STRONGER, Settings
 from .wishes import BACKSCOPES, Wish
 
 LABEL = 13  # columns of the labels
@@ -75,7 +75,7 @@ def command(one: Step, indent: int) -> list[str]:
     """Give a command in lines that can be pasted, broken between words on a narrow terminal."""
     room = max(columns() - 2, 40)
     lines = [one.program]
-    for word in one.words(lambda text: in_lines(text, room - 6))[1:]:
+    for word in one.words(room - 6)[1:]:
         first, *more = word.split("\n")
         if len(lines[-1]) + len(first) + indent + 1 > room:
             lines[-1] += " \\"
@@ -93,7 +93,7 @@ def advice(mend: str, indent: int, stream: IO[str] | None = None) -> list[str]:
     """
     lines, apart = [], os.environ.get("SHELL", "").endswith("zsh")
     for line in mend.splitlines():
-        words, _, purpose = line.partition("   ")
+        words, purpose = halves(line)
         parts = [part for part in (words, purpose and f"# {purpose.strip()}") if part]
         if not apart and indent + len(" ".join(parts)) <= columns(stream):
             parts = [" ".join(parts)]
@@ -111,6 +111,7 @@ def mends(finding: Finding, stream: IO[str] | None = None) -> str:
 def row(label: str, text: str, dry_run: bool = False, mend: str = "") -> None:
     """Print a row of the table that a run begins with; in a dry run it is a comment."""
     margin = "# " if dry_run else ""
+    text = text.replace("->", "to") if dry_run else text  # in a shell without comments
     indent = LABEL + len(margin)
     commands = advice(mend, indent)
     if len(commands) == 1 and len(text) + len(commands[0]) + 2 <= columns():
@@ -181,6 +182,9 @@ def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish) -> None:
     names = {"PGHOST": settings.host, "PGPORT": settings.port, "PGUSER": settings.user,
              **{name: wish.given[name] for name in BACKSCOPES if name in wish.given}}  # fmt: skip
     said = " ".join(f"{name}={quote(text)}" for name, text in names.items() if text)
+    stronger = [name for name in STRONGER if name in settings.environ]
+    if stronger:
+        say(f"unset {' '.join(stronger)}")
     say(f"# the password goes into PGPASSWORD; it is not shown\nexport {said}")
     if Path.cwd() != settings.checkout:
         say(f"cd {tilde(settings.checkout)}")

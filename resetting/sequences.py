@@ -86,7 +86,7 @@ class Unflag(Inside):
     def idle(self, facts: Facts) -> str:
         asked = f" of {' '.join(self.wish.sequences)}" if self.wish.sequences else ""
         idle = f"No download{asked} is stuck in {facts.settings.database}"
-        return "" if self.meant(facts) else idle
+        return "" if self.meant(facts) or facts.stuck is None else idle
 
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
         found = map(str, facts.on(facts.settings.database))

@@ -13,7 +13,7 @@ import shutil
 import time
 import zlib
 from dataclasses import replace
-from typing import Iterator
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -165,7 +165,7 @@ class Server:
             if looks.pairs:
                 kept = {n: self._filled(one, looks.exact) for n, one in facts.kept.items()}
                 facts = replace(facts, kept=kept)
-                facts = replace(facts, others=dict(self._recorded_elsewhere(facts)))
+                facts = replace(facts, **self._elsewhere(facts, looks.others))
         except psycopg2.Error as error:
             facts = replace(facts, trouble=no_connection(settings, error))
         return facts
@@ -182,20 +182,25 @@ class Server:
                 return replace(database, contents=looking.look_inside(connection, exact))
         return database
 
-    def _recorded_elsewhere(self, facts: Facts) -> Iterator[tuple[str, str]]:
-        """Yield the revisions that other databases record, if a folder is of none of ours."""
+    def _elsewhere(self, facts: Facts, always: bool) -> dict[str, Any]:
+        """Give what other databases record, always or if a folder is of none of ours."""
         ours = [one for one in (facts.database, *facts.kept.values()) if one]
         folders = [*facts.folders.numbered.values(), facts.folders.current]
         filled = [one.revisions for one in folders if one and one.revisions]
-        if all(any(holds(folder, one.revisions) for one in ours) for folder in filled):
-            return
+        owned = all(any(holds(folder, one.revisions) for one in ours) for folder in filled)
+        if owned and not (always and facts.folders.numbered):
+            return {}
         query = """SELECT datname AS name FROM pg_database
-                   WHERE datallowconn AND NOT datistemplate AND datname <> ALL(%s::text[])"""
+                   WHERE NOT datistemplate AND datname <> ALL(%s::text[])"""
+        others, hidden = {}, []
         for row in rows(self.connection, query, [one.name for one in ours]):
-            with contextlib.suppress(psycopg2.Error):
+            try:
                 with contextlib.closing(connect(self.settings, row["name"])) as connection:
                     for revision in looking.look_at_revisions(connection):
-                        yield revision, row["name"]
+                        others[revision] = row["name"]
+            except psycopg2.Error:
+                hidden.append(row["name"])
+        return {"others": others, "hidden": tuple(hidden)}
 
 
 def pooler(settings: Settings) -> Finding:

@@ -34,6 +34,8 @@ DEFAULTS = {
 TARGET = ("POSTGRES_DB", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER")
 # libpq's variables that say how to speak to a server; all others say to which one (H27).
 HARMLESS = ("PGSSL", "PGGSS", "PGKRB", "PGCHANNELBINDING", "PGREQUIREAUTH", "PGLOCALEDIR")
+# Those that win over a host and a port which are named.
+STRONGER = ("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS")
 FLASKS = ("FLASK_APP", "FLASK_ENV_FILE", "FLASK_SKIP_DOTENV", "FLASK_DB_")  # redirect flask (H37)
 
 
@@ -114,13 +116,18 @@ class Settings:
 
     def psql(self, database: str, sql: str, role: bool = True) -> str:
         """Give a psql command that goes to this server from anywhere (H56)."""
-        return f"psql {write.quote(self.conninfo(database, role))} -c {write.quote(sql)}"
+        words = ["psql", self.conninfo(database, role), "-c", sql]
+        return " ".join(map(write.quote, [*self.away(), *words]))
 
     def client(self, program: str, name: str) -> str:
         """Give a command of PostgreSQL's client programs that goes to this server (H56)."""
         host = ["-h", self.host] if self.host else []
         words = [program, *host, "-p", self.port, "-U", self.user, *write.before_a_name(name)]
-        return " ".join(map(write.quote, words))
+        return " ".join(map(write.quote, [*self.away(), *words]))
+
+    def away(self) -> list[str]:
+        """Give what keeps a command that is typed elsewhere from another server (H27, H56)."""
+        return ["env", "-u", "PGHOSTADDR"] if "PGHOSTADDR" in self.environ else []
 
     def superuser(self, sql: str) -> str:
         """Give a command that somebody else has to type."""

@@ -11,15 +11,17 @@ from typing import Any, NoReturn
 from . import Finding, Interrupted
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CAME: list[Interrupted] = []  # while it looks; code in C may swallow what a handler raises
 
 
 def end_what_looks() -> None:
     """Have a signal raise Interrupted, unless we were told to ignore it (nohup)."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        deafen()
         what = f"Interrupted by {signal.Signals(number).name}. Nothing was changed."
-        raise Interrupted(Finding(what, "make db-status   shows it"))
+        CAME.append(Interrupted(Finding(what, "make db-status   tells the state of things")))
+        deafen()
+        raise CAME[0]
 
     for number in ENDINGS:
         if signal.getsignal(number) != signal.SIG_IGN:
@@ -42,7 +44,9 @@ class Signals:
         self.asking = False  # the running command has the terminal, and a typed Ctrl-C too
 
     def __enter__(self) -> Signals:
-        """Listen to the signals that nobody told us to ignore."""
+        """Listen to the signals that nobody told us to ignore; raise Interrupted if one came."""
+        if CAME:
+            raise CAME[0]
         for number in ENDINGS:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._receive)

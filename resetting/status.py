@@ -8,7 +8,7 @@ from typing import Iterator, Mapping, Sequence
 from . import Finding
 from .commands import numbered, tilde
 from .facts import Database, Facts, Folder, Looks
-from .pairs import half_carried, holds, pairs, whose
+from .pairs import half_carried, holds, number_of, pairs, whose
 from .procedures import Procedure
 from .screen import GREEN, RED, mends, paint, row, say
 from .settings import DEFAULTS
@@ -23,7 +23,7 @@ class Status(Procedure):
     help = "show the target and what would be refused; change nothing"
     takes = ()
     asks = "app"
-    looks = Looks(pairs=True, flags=True)
+    looks = Looks(pairs=True, flags=True, others=True)
 
 
 def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) -> None:
@@ -78,7 +78,7 @@ def revision_in_words(facts: Facts) -> str:
         return f"{text}, the newest in migrations"
     if folder and recorded <= folder.revisions:
         newest = ", ".join(sorted(folder.heads))
-        return f"{text}, behind the newest in migrations, {newest}: flask db upgrade"
+        return f"{text}, behind the newest in migrations, {newest}"
     places = [numbered("migrations", n) for n, one in state.folders.items() if holds(one, recorded)]
     text += f"; its migrations are {f'in {places[0]}' if places else 'missing'}"
     others = whose(facts)
@@ -88,8 +88,9 @@ def revision_in_words(facts: Facts) -> str:
 def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:
     """Say what was interrupted, and the commands that finish it or take it back."""
     name, source = facts.settings.database, half_carried(facts)
-    kept = next(iter(facts.kept.values()), None)
-    undo = f"\n{wish.make('undo')}   brings {kept.name} back" if kept else ""
+    kept = source or next(iter(facts.kept.values()), None)
+    number = number_of(facts, kept) if kept else 0
+    undo = f"\n{wish.make('undo', number=number)}   brings {kept.name} back" if kept else ""
     anew = f"{wish.make('rebuild')}   finishes it{undo}"
     if pairs(facts).next_move():
         return Finding("an undo: the databases were swapped, their migrations not yet",
@@ -126,7 +127,8 @@ def kept_in_words(wish: Wish, facts: Facts) -> Iterator[Finding]:
         if folder:
             since = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.since))
             text = f" and {folder.path.name} since {since}"
-            remove += f" && {removal([folder])}" if folder is not facts.folders.current else ""
+            if folder is facts.folders.numbered.get(number) and not shared(facts, folder, database):
+                remove += f" && {removal([folder])}"
         mend = f"{wish.make('undo', number=number)}   brings it back"
         if database is not source:  # its rows are still to come
             mend += f"\n{remove}   removes it"
@@ -143,17 +145,25 @@ def own_folder(facts: Facts, number: int, database: Database) -> Folder | None:
     return next(theirs, None) if database.revisions else same
 
 
+def shared(facts: Facts, folder: Folder, owner: Database | None = None) -> bool:
+    """Say whether a database needs a folder of migrations, other than its owner."""
+    ours = [one for one in (facts.database, *facts.kept.values()) if one and one is not owner]
+    needed = any(holds(folder.revisions, one.revisions) for one in ours)
+    return needed or bool(folder.revisions & set(facts.others))
+
+
 def left_over_in_words(facts: Facts) -> Finding:
-    """Say which folders of migrations no database needs, and the one command that removes them."""
-    state = pairs(facts)
-    ours = [state.current, *state.kept.values()]
+    """Say which folders of migrations no database needs, and the one command that removes them.
+
+    Not where a database cannot be looked into, or a folder not be read: it might need them.
+    """
     theirs = [own_folder(facts, number, one) for number, one in facts.kept.items()]
     left = [folder for folder in facts.folders.numbered.values()
-            if folder not in theirs and not state.foreign(folder.revisions)
-            and not any(holds(folder.revisions, revisions) for revisions in ours)]  # fmt: skip
+            if folder not in theirs and not shared(facts, folder)]  # fmt: skip
     names = ", ".join(folder.path.name for folder in left)
-    them = "it" if len(left) == 1 else "them"
-    return Finding(names, f"{removal(left)}   removes {them}" if left else "")
+    sure = left and not facts.hidden and all(folder.read for folder in left)
+    mend = f"{removal(left)}   removes {'it' if len(left) == 1 else 'them'}" if sure else ""
+    return Finding(f"{names}: of no database on {facts.settings.where}" if left else "", mend)
 
 
 def removal(folders: Sequence[Folder]) -> str:

@@ -6,7 +6,7 @@ from typing import Iterator
 
 from . import Failed, Finding, guards
 from .aside import close, folder_moves, open_again
-from .commands import Step, numbered, rename
+from .commands import Step, numbered, rename, tilde
 from .facts import Facts, Looks, Session
 from .pairs import WAITING, holds, pairs
 from .procedures import Procedure
@@ -62,7 +62,9 @@ class Undo(Procedure):
             place, blocker = numbered(place, WAITING), state.folders[WAITING]
         owner = facts.others[next(iter(blocker & state.others))]
         what = f"{place} belongs to {owner}, those of {facts.kept[number].name} cannot take its"
-        mend = f"mv {place} {numbered('migrations', state.number())}   sets it aside"
+        free = numbered("migrations", state.number())
+        old, new = (tilde(facts.settings.checkout / name) for name in (place, free))
+        mend = f"mv {old} {new}   sets it aside"
         yield Finding(f"{what} place.", mend)
 
     def blocking(self, facts: Facts) -> list[Session]:

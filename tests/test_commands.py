@@ -153,3 +153,32 @@ def test_a_path_in_the_home_folder_is_short_and_goes_there(monkeypatch):
     assert shell(write.tilde(Path("/home/a b/x y/z"))) == [b"/home/a b/x y/z", b""]
     monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError))
     assert write.tilde(Path("/srv/x")) == "/srv/x"
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("make db-undo   brings it back", ("make db-undo", "brings it back")),
+        ("make db-undo", ("make db-undo", "")),
+        ("   it knows a, b", ("", "it knows a, b")),
+        ("dropdb 'a   b' && rm -r x   removes it", ("dropdb 'a   b' && rm -r x", "removes it")),
+        ("dropdb 'a   b'", ("dropdb 'a   b'", "")),
+        ("make x   names the server's own port", ("make x", "names the server's own port")),
+    ],
+)
+def test_a_command_and_what_it_is_for(line, parts):
+    assert write.halves(line) == parts
+
+
+def test_only_sql_is_folded():
+    step = write.psql("my old database with a rather long name", "SELECT 1, 2, 3 FROM t WHERE x")
+    assert [word for word in step.words(20) if "\n" in word] == [step.words(20)[-1]]
+    assert step.words(20)[3] == step.words()[3]
+
+
+def test_the_home_of_sudo_is_not_the_readers(monkeypatch):
+    path = Path.home() / "backscope"
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    assert write.tilde(path) == "~/backscope"
+    monkeypatch.setenv("SUDO_USER", "me")
+    assert write.tilde(path) == str(path)

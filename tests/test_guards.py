@@ -130,7 +130,7 @@ def test_h23_rows_that_are_still_to_come():
     facts = facts_of(database=half, kept=kept)
     (finding,) = guards.half_filled(wish_of("clear"), facts)
     assert finding.mend.splitlines() == [
-        "make db-rebuild CARRY=1   fetches them", "make db-undo   brings scope.~1~ back",
+        "make db-rebuild CARRY=1   fetches them", "make db-undo N=1   brings scope.~1~ back",
     ]  # fmt: skip
     assert list(guards.half_built(wish_of("clear"), facts)) == [finding]
     assert list(guards.half_filled(wish_of(carry=True), facts)) == []

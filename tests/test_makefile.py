@@ -183,7 +183,8 @@ def test_the_goals_of_a_makefile_that_includes_this_one(calls):
         result = calls.make(goals)
         assert (result.stdout, result.stderr) == (f"{said}\n", "")
     assert calls.make("db-clear", "serve").stdout == f"{OUTPUT}served\n"
-    assert calls.make("db-clear", "A45").calls == []
+    for odd in ("A45", "a000045", "45"):
+        assert calls.make("db-clear", odd).calls == []
 
 
 @pytest.mark.parametrize("target", TOOLS)

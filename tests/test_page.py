@@ -1,9 +1,16 @@
-"""The page's own procedures and the undo, purely: what they say before and after."""
+"""The page's procedures, purely: what they say, and the look right before the first touch."""
 
-from facts_of import facts_of, folders_of, wish_of
+import signal
+from types import SimpleNamespace
+
+import pytest
+from facts_of import database_of, facts_of, folders_of, settings_of, wish_of
 
 from backscope_reset import Rebuild
+from resetting import Interrupted, Refused, signals
 from resetting.commands import copy, flask
+from resetting.disposable import Disposable
+from resetting.moment import look_again
 from resetting.undo import Undo
 
 
@@ -29,3 +36,43 @@ def test_where_only_a_folder_is_kept():
     assert finding.what == "Nothing of scope is kept as number 2, only a folder of migrations."
     (finding,) = Undo(wish_of("undo")).refuses(facts_of())
     assert finding.mend == "make db-rebuild KEEP=1   keeps what it replaces"
+
+
+def again(procedure, before, now):
+    """Look again with a server that shows `now`."""
+    server = SimpleNamespace(holds_lock=lambda: True, look=lambda looks: now)
+    return look_again(server, procedure, before)
+
+
+def test_h40_rows_that_came_while_backscope_answered_are_asked_about():
+    empty, full = facts_of(database=database_of(rows=0)), facts_of()
+    with pytest.raises(Refused) as refused:
+        again(Rebuild(wish_of()), empty, full)
+    (finding,) = refused.value.findings
+    assert finding.what == "scope has got rows meanwhile."
+    assert again(Rebuild(wish_of()), full, full).database == full.database  # that was asked about
+    assert again(Rebuild(wish_of(confirm="scope")), empty, full).database == full.database
+    kept = Rebuild(wish_of(keep=True))
+    assert "RENAME" in str(next(kept.steps(again(kept, empty, full))))
+
+
+def test_h43_a_signal_that_code_in_c_has_swallowed_ends_the_run_all_the_same(monkeypatch):
+    monkeypatch.setattr(signals, "CAME", [])
+    with signals.Signals():
+        pass
+    signals.end_what_looks()
+    with pytest.raises(Interrupted):
+        signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(Interrupted), signals.Signals():
+        pass
+    for number in signals.ENDINGS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_h58_the_main_database_is_the_one_of_dotenv_too():
+    environ = {"POSTGRES_DB": "other"}
+    settings = settings_of(environ, POSTGRES_DISPOSABLE_DB="scope")
+    disposable = Disposable(wish_of("disposable"))
+    (finding,) = disposable.unfit(disposable.target(settings))
+    assert finding.what.startswith("POSTGRES_DISPOSABLE_DB is scope like POSTGRES_DB")

@@ -8,7 +8,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from facts_of import database_of, facts_of, folder_of, wish_of
+from facts_of import CHECKOUT, database_of, facts_of, folder_of, wish_of
 
 from resetting.facts import Folders
 from resetting.pairs import WAITING, Pairs, holds, pairs
@@ -184,15 +184,15 @@ def test_an_undo_does_what_the_model_does_and_refuses_where_it_is_blocked():
 @pytest.mark.parametrize(
     ("here", "waiting", "says"),
     [
-        (X, None, "mv migrations migrations.~2~"),
-        (A, X, "mv migrations.~0~ migrations.~2~"),
+        (X, None, "mv {0}/migrations {0}/migrations.~2~   sets"),
+        (A, X, "mv {0}/migrations.~0~ {0}/migrations.~2~   sets"),
     ],
 )
 def test_what_is_anothers_is_named_with_a_way_out(here, waiting, says):
     folders = {1: B, **({} if waiting is None else {WAITING: waiting})}
     (finding,) = Undo(wish_of("undo")).refuses(seen(Pairs(A, {1: B}, here, folders, X)))
     assert "belongs to other, those of scope.~1~ cannot take its place" in finding.what
-    assert finding.mend.startswith(says)
+    assert finding.mend.startswith(says.format(CHECKOUT))
 
 
 def test_a_swap_by_force_that_was_not_committed_is_not_begun():

@@ -256,3 +256,11 @@ def test_whom_force_has_ended(capsys):
     head, line = capsys.readouterr().out.splitlines()
     assert "restart Backscope" in head
     assert line.startswith("  pid 11 on scope: flask")
+
+
+def test_h27_a_dry_run_takes_back_what_would_win_over_what_it_exports(capsys):
+    environ = {"PGSERVICE": "x", "PGHOSTADDR": "1.2.3.4", "PGSSLMODE": "require"}
+    screen.dry_run([], settings_of(environ), wish_of())
+    assert capsys.readouterr().out.startswith("unset PGHOSTADDR PGSERVICE\n")
+    hint = settings_of(environ).client("dropdb", "scope")
+    assert hint.startswith("env -u PGHOSTADDR dropdb -h localhost ")

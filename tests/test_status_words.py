@@ -62,7 +62,7 @@ def test_where_each_setting_comes_from():
         (
             "b",
             {"folders": folders_of("ab")},
-            "b, behind the newest in migrations, a, b: flask db upgrade",
+            "b, behind the newest in migrations, a, b",
         ),
         ("b", {}, "b; its migrations are missing"),
         ("b", {"folders": folders_of(None)}, "b; its migrations are missing"),
@@ -84,7 +84,7 @@ def test_several_heads_are_one_newest_revision():
     facts = facts_of(database=database_of(revisions="cb"), folders=heads)
     assert status.revision_in_words(facts) == "b, c, the newest in migrations"
     facts = facts_of(database=database_of(revisions="a"), folders=heads)
-    assert status.revision_in_words(facts).startswith("a, behind the newest in migrations, b, c:")
+    assert status.revision_in_words(facts).startswith("a, behind the newest in migrations, b, c")
 
 
 def in_words(finding):
@@ -96,7 +96,7 @@ def kept_of(number=1, revisions="b", **changes):
 
 
 EMPTY = database_of(contents=contents_of())
-BACK = "\nmake db-undo POSTGRES_DB=scope   brings scope.~1~ back"
+BACK = "\nmake db-undo N=1 POSTGRES_DB=scope   brings scope.~1~ back"
 HALF = database_of(comment=UNFINISHED.format("scope.~1~"))
 
 
@@ -173,7 +173,7 @@ def test_what_is_kept_has_the_folder_with_its_revision_whatever_its_number():
     folders = folders_of("a", n1="x", n4="b")
     ((text, mend),) = kept_words(kept=kept_of(), folders=folders, others={"x": "other"})
     assert "and migrations.~4~ since" in text
-    assert mend[-1].endswith("rm -r /srv/backscope/migrations.~4~   removes it")
+    assert "rm" not in mend[-1]  # only what has the same number goes with it
     ((text, mend),) = kept_words(kept=kept_of(), folders=folders_of("b"))
     assert "and migrations since" in text
     assert "rm" not in mend[-1]  # what is called migrations is in use
@@ -188,7 +188,7 @@ def test_what_is_left_over_goes_with_one_command_and_is_nobodys():
     folders = folders_of("z", n1="b", n2="c", n3="x", n4="d", n5="a", n6="e")
     facts = facts_of(folders=folders, kept={**kept_of(), **kept_of(7, "e")}, others={"x": "other"})
     left = status.left_over_in_words(facts)  # 5 has the revision of scope, 6 that of scope.~7~
-    assert left.what == "migrations.~2~, migrations.~4~"
+    assert left.what == "migrations.~2~, migrations.~4~: of no database on localhost:5432"
     assert left.mend == (
         "rm -r /srv/backscope/migrations.~2~ /srv/backscope/migrations.~4~   removes them"
     )
@@ -199,6 +199,29 @@ def test_what_is_left_over_goes_with_one_command_and_is_nobodys():
     one = facts_of(folders=folders_of("a", n2="c"))
     assert status.left_over_in_words(one).mend.endswith("   removes it")
     assert status.left_over_in_words(facts_of()).what == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"folders": folders_of("a", n1="b", n2="b"), "kept": {**kept_of(), **kept_of(2)}},
+        {"folders": folders_of(None, n1="ab"), "kept": kept_of()},  # and scope has revision a
+        {"folders": folders_of("a", n1="bx"), "kept": kept_of(), "others": {"x": "other"}},
+    ],
+)
+def test_migrations_that_somebody_else_needs_stay(changes):
+    removals = [mend[-1] for _, mend in kept_words(**changes)]
+    assert removals[0].endswith("scope.~1~   removes it") and "rm" not in removals[0]
+
+
+def test_what_cannot_be_looked_into_might_need_what_is_left_over():
+    folders = folders_of("a", n2="c")
+    assert status.left_over_in_words(facts_of(folders=folders)).mend
+    hidden = status.left_over_in_words(facts_of(folders=folders, hidden=("bobs",)))
+    unread = replace(folders, numbered={2: replace(folders.numbered[2], read=False)})
+    for left in (hidden, status.left_over_in_words(facts_of(folders=unread))):
+        assert left.what.startswith("migrations.~2~: of no database")
+        assert left.mend == ""
 
 
 def test_paths_that_are_removed_are_quoted():

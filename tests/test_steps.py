@@ -99,19 +99,21 @@ def test_h42_putting_back_removes_only_what_this_run_made():
 def test_h18_h47_what_was_built_is_looked_at():
     wish, before = wish_of(), facts_of(app=App(tables={"sequences": ()}))
     whole = facts_of(database=database_of(rows=0))
-    assert "rebuilt: 1 table at revision a" in results.built(wish, before, whole)
+    assert "rebuilt: 1 table at revision a" in results.built(wish, before, whole, None)
     first = replace(before, database=None)
-    assert "is set up" in results.built(wish, first, whole)
+    assert "is set up" in results.built(wish, first, whole, None)
     for contents, what in (
         (None, "could not be checked"), (contents_of(), "has no revision"),
         (contents_of(revisions=["a"]), "lacks the tables sequences"),
         (contents_of(table_of(rows=1), revisions=["a"]), "is not empty: template1 brought"),
     ):  # fmt: skip
         now = facts_of(database=database_of(contents=contents))
-        assert what in failing(results.built, wish, before, now)
+        assert what in failing(results.built, wish, before, now, None)
     carry = wish_of(carry=True)
-    now = replace(whole, kept={1: database_of("scope.~1~", rows=3)})
-    assert "Not all rows came along" in failing(results.built, carry, before, now)
+    aside = before.database
+    assert "Not all rows came along" in failing(results.built, carry, before, whole, aside)
+    same = facts_of(database=database_of(rows=3), kept={2: database_of("scope.~2~", rows=9)})
+    assert "carried over: sequences 3" in results.built(carry, before, same, aside)
 
 
 def test_h19_h20_what_was_cleared_is_looked_at():
@@ -146,6 +148,7 @@ def test_some_sequences():
     assert unflag.unchanged(stuck, stuck)
     assert "cannot be seen" in failing(forget.result, seen, facts_of(database=None))
     assert "cannot be seen" in failing(unflag.result, stuck, facts_of(stuck=None))
+    assert unflag.idle(replace(stuck, stuck=None)) == ""  # it could not be looked at
     others = replace(stuck, stuck=("A000003",))
     assert unflag.idle(others) == "No download of A000001 A000002 is stuck in scope"
 
