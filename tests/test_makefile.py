@@ -183,8 +183,7 @@ def test_the_goals_of_a_makefile_that_includes_this_one(calls):
         result = calls.make(goals)
         assert (result.stdout, result.stderr) == (f"{said}\n", "")
     assert calls.make("db-clear", "serve").stdout == f"{OUTPUT}served\n"
-    for odd in ("A45", "a000045", "45"):
-        assert calls.make("db-clear", odd).calls == []
+    assert [calls.make("db-clear", odd).calls for odd in ("A45", "a000045", "45")] == [[], [], []]
 
 
 @pytest.mark.parametrize("target", TOOLS)
