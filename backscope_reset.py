@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 from resetting import Failed, Finding, Interrupted, Refused, guards, misfits, refuse, screen
 from resetting.aside import put_back, set_aside
 from resetting.backscope import asking, environment_unfit, seat_belt
-from resetting.building import carry_all, locale_options, only_copies, stays
+from resetting.building import carry_all, locale_options, stays
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.disposable import Disposable
 from resetting.facts import Database, Facts, Looks, Session
@@ -115,8 +115,8 @@ class Rebuild(Procedure):
 
     def loses(self, facts: Facts) -> str:
         name, contents, old = facts.settings.database, facts.contents, facts.database
-        carries_on = self.wish.carry and only_copies(facts.contents, half_carried(facts))
-        if not old or self.keeps(facts) or carries_on or (contents and not contents.rows):
+        empty = facts.copied or (contents and not contents.rows)
+        if not old or self.keeps(facts) or empty:
             return ""
         counts = contents.counts if contents else "which cannot be looked into"
         question = f"This wipes out the entire structure and contents of {name}: {counts}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Iterator
 
 from .commands import Step, copy, dollars, identifier, literal, numbered, psql, qualified
-from .facts import Contents, Database, Facts
+from .facts import Database, Facts
 from .pairs import UNFINISHED, half_carried
 
 
@@ -81,12 +81,3 @@ def stays(facts: Facts, aside: Database | None) -> str:
     columns = [f"{name}.{column}" for name, table in filled.items() if name in models
                for column in table.columns if column not in models[name]]  # fmt: skip
     return ", ".join([*tables, *columns])
-
-
-def only_copies(contents: Contents | None, source: Database | None) -> bool:
-    """Say whether each table holds nothing, or as many rows as the one it is copied from."""
-    if not contents or not source or not source.contents:
-        return False
-    old = source.contents.tables
-    return all(one.rows in (0, old[name].rows if name in old else 0)
-               for name, one in contents.tables.items())  # fmt: skip

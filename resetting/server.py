@@ -1,7 +1,4 @@
-"""The server: the connection that looks, the locks, and waiting for what is still running there.
-
-Nothing is touched here, and nothing long is waited for.
-"""
+"""The connection that looks, the locks, waiting for what still runs. Nothing is touched here."""
 
 from __future__ import annotations
 
@@ -25,14 +22,14 @@ from .commands import identifier, quote
 from .facts import Database, Facts, Looks
 from .folders import look_at_folders
 from .looking import rows
-from .pairs import holds
+from .pairs import half_carried, holds
 from .settings import APPLICATION, CONNECT_TIMEOUT, Settings
 
 MAINTENANCE = "postgres"  # the database that a rebuild leaves alone
 PATIENCE = 1200  # looks, 20 a second, until what our commands left running is given up
 
 
-def connect(settings: Settings, database: str) -> Connection:
+def connect(settings: Settings, database: str, patience: str = "2s") -> Connection:
     """Give a read-only, self-committing connection; raise psycopg2.Error if there is none.
 
     Rows that a policy would hide are an error, not an absence (H47).
@@ -40,7 +37,7 @@ def connect(settings: Settings, database: str) -> Connection:
     connection = psycopg2.connect(
         dbname=database, host=settings.host or None, port=settings.port, user=settings.user,
         password=settings.password or None, connect_timeout=CONNECT_TIMEOUT, client_encoding="UTF8",
-        options="-c lock_timeout=1s -c statement_timeout=2s -c row_security=off"
+        options=f"-c lock_timeout=1s -c statement_timeout={patience} -c row_security=off"
         " -c default_transaction_read_only=on",
         application_name=LOOKING, cursor_factory=RealDictCursor,
     )  # fmt: skip
@@ -165,6 +162,7 @@ class Server:
             if looks.pairs:
                 kept = {n: self._filled(one, looks.exact) for n, one in facts.kept.items()}
                 facts = replace(facts, kept=kept)
+                facts = replace(facts, copied=looks.exact and self._copied(facts))
                 facts = replace(facts, **self._elsewhere(facts, looks.others))
         except psycopg2.Error as error:
             facts = replace(facts, trouble=no_connection(settings, error))
@@ -181,6 +179,17 @@ class Server:
             with contextlib.closing(connect(self.settings, database.name)) as connection:
                 return replace(database, contents=looking.look_inside(connection, exact))
         return database
+
+    def _copied(self, facts: Facts) -> bool:
+        """Say whether a rebuild that was interrupted has left only copies of rows (H23)."""
+        source = half_carried(facts)
+        if source and source.contents and facts.contents:
+            with contextlib.suppress(psycopg2.Error), contextlib.ExitStack() as stack:
+                both = [contextlib.closing(connect(self.settings, name, "0"))
+                        for name in (facts.settings.database, source.name)]  # fmt: skip
+                new, old = map(stack.enter_context, both)
+                return looking.same_rows(new, old, facts.contents, source.contents)
+        return False
 
     def _elsewhere(self, facts: Facts, always: bool) -> dict[str, Any]:
         """Give what other databases record, always or if a folder is of none of ours."""

@@ -70,9 +70,6 @@ def test_rows_come_along_with_their_keys():
     assert copy.into.argv[-1].startswith('COPY "sequences" ("id") FROM STDIN; SELECT setval(')
     assert 'GREATEST(17, (SELECT max("id") FROM "sequences")))' in copy.into.argv[-1]
     assert str(done).endswith("IS NULL'")
-    assert not building.only_copies(None, source)
-    assert building.only_copies(contents_of(table_of(rows=3), table_of("searches", 0)), source)
-    assert not building.only_copies(contents_of(table_of(rows=4)), source)
 
 
 def test_h11_nobody_stays_connected_to_what_is_set_aside():
