@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 from resetting import Failed, Finding, Interrupted, Refused, guards, misfits, refuse, screen
 from resetting.aside import put_back, set_aside
 from resetting.backscope import asking, environment_unfit, seat_belt
-from resetting.building import carry_all, locale_options, stays
+from resetting.building import carry_all, locale_options, rows_from
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.disposable import Disposable
 from resetting.facts import Database, Facts, Looks, Session
@@ -130,9 +130,8 @@ class Rebuild(Procedure):
             yield "Kept as", numbered(facts.settings.database, number)
         there = f"migrations -> {numbered('migrations', number)}"
         yield "Migrations", there + whose(facts) if facts.folders.there else "none yet"
-        stay = stays(facts, self.keeps(facts)) if self.wish.carry else ""
-        if stay:
-            yield "Stays there", f"{stay}: not in the models"
+        if self.wish.carry:
+            yield from rows_from(facts, self.keeps(facts))
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         name, number, old = facts.settings.database, pairs(facts).number(), facts.database
@@ -219,7 +218,7 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
         findings, sentence = list(procedure.in_the_way(facts)), procedure.loses(facts)
         idle = procedure.idle(facts)
         if wish.dry_run:
-            screen.dry_run(procedure.steps(facts), server.settings, wish)
+            screen.dry_run(procedure.steps(facts), server.settings, wish, refused=bool(findings))
         refuse(findings)
         if idle:
             nothing = f"{idle}: there is nothing to do."

@@ -72,6 +72,15 @@ def source_of(facts: Facts, aside: Database | None) -> Database | None:
     return aside or half_carried(facts) or next(iter(facts.kept.values()), None)
 
 
+def rows_from(facts: Facts, aside: Database | None) -> Iterator[tuple[str, str]]:
+    """Yield where the rows come from, if that is not set aside just now, and what stays there."""
+    source, stay = source_of(facts, aside), stays(facts, aside)
+    if source and not aside:
+        yield "Rows from", f"{source.name}: {source.described}"
+    if stay:
+        yield "Stays there", f"{stay}: not in the models"
+
+
 def stays(facts: Facts, aside: Database | None) -> str:
     """Say what does not come along, as the models have no place for it."""
     source, models = source_of(facts, aside), facts.app.tables or {}

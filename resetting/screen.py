@@ -73,7 +73,7 @@ def folded(text: str, indent: int = 0, stream: IO[str] | None = None) -> str:
 
 def command(one: Step, indent: int) -> list[str]:
     """Give a command in lines that can be pasted, broken between words on a narrow terminal."""
-    room = max(columns() - 2, 40)
+    room = max(columns() - 11, 40)  # the time stands behind it
     lines = [one.program]
     for word in one.words(room - 6)[1:]:
         first, *more = word.split("\n")
@@ -177,19 +177,23 @@ def target(wish: Wish, facts: Facts) -> None:
         row("Left out", f"{text} the environment; here only what make is told counts", wish.dry_run)
 
 
-def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish) -> None:
-    """Print the commands, with where they go, so that a shell can run them (H25, H56)."""
+def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish, refused: bool = False) -> None:
+    """Print the commands, with where they go, so that a shell can run them (H25, H56).
+
+    Those that are `refused` are comments.
+    """
+    lines = ["# the password goes into PGPASSWORD; it is not shown"]
     names = {"PGHOST": settings.host, "PGPORT": settings.port, "PGUSER": settings.user,
              **{name: wish.given[name] for name in BACKSCOPES if name in wish.given}}  # fmt: skip
     said = " ".join(f"{name}={quote(text)}" for name, text in names.items() if text)
     stronger = [name for name in STRONGER if name in settings.environ]
     if stronger:
-        say(f"unset {' '.join(stronger)}")
-    say(f"# the password goes into PGPASSWORD; it is not shown\nexport {said}")
+        lines.append(f"unset {' '.join(stronger)}")
+    lines.append(f"export {said}")
     if Path.cwd() != settings.checkout:
-        say(f"cd {tilde(settings.checkout)}")
-    for step in steps:
-        say(str(step))
+        lines.append(f"cd {tilde(settings.checkout)}")
+    for line in [*lines, *map(str, steps)]:
+        say(line if not refused else f"# {line.lstrip('# ')}".replace("\n", "\n# "))
 
 
 def ask(sentence: str, answer: str, instead: str) -> None:

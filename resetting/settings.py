@@ -156,11 +156,9 @@ class Settings:
         POSTGRES_PASSWORD leaves the choice to PGPASSWORD and PGPASSFILE, as for Flask.
         """
         harmless = HARMLESS if self.password else (*HARMLESS, "PGPASSWORD", "PGPASSFILE")
-        children = {
-            name: text
-            for name, text in self.environ.items()
-            if not re.match("PG[A-Z]|PG_COLOR", name) and not name.startswith(FLASKS)
-        }
+        children = {n: text for n, text in self.environ.items()
+                    if not re.match("PG[A-Z]|PG_COLOR", n)
+                    if not n.startswith(FLASKS)}  # fmt: skip
         for source in (self.dotenv, self.environ):
             children.update({n: text for n, text in source.items() if n.startswith(harmless)})
         ours = {
@@ -179,7 +177,10 @@ def find_checkout(folder: str) -> Path:
     if folder and (path / "flaskr" / "config.py").is_file():
         return path
     what = f"{write.quote(folder)} is no Backscope checkout: it has no flaskr/config.py."
-    raise Refused(Finding(what, "make db-status BACKSCOPE_DIR=../backscope   names the checkout"))
+    near = [path / "backscope", path.parent / "backscope", *path.parents]
+    found = [str(one) for one in near if (one / "flaskr" / "config.py").is_file()]
+    where = write.quote(next(iter(found), "../backscope"))
+    raise Refused(Finding(what, f"make db-status BACKSCOPE_DIR={where}   names the checkout"))
 
 
 def read_dotenv(path: Path) -> str:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from facts_of import database_of, facts_of, folders_of, settings_of, wish_of
 
-from backscope_reset import Rebuild
+from backscope_reset import Clear, Rebuild
 from resetting import Interrupted, Refused, signals
 from resetting.commands import copy, flask
 from resetting.disposable import Disposable
@@ -76,3 +76,16 @@ def test_h58_the_main_database_is_the_one_of_dotenv_too():
     disposable = Disposable(wish_of("disposable"))
     (finding,) = disposable.unfit(disposable.target(settings))
     assert finding.what.startswith("POSTGRES_DISPOSABLE_DB is scope like POSTGRES_DB")
+
+
+def test_where_rows_come_from_is_said_unless_they_are_set_aside_just_now():
+    carry = Rebuild(wish_of(carry=True))
+    kept = {2: database_of("scope.~2~")}
+    rows = dict(carry.rows(facts_of(database=None, kept=kept)))
+    assert rows["Rows from"] == "scope.~2~: 7 MB, sequences 3, revision a"
+    assert "Rows from" not in dict(carry.rows(facts_of(kept=kept)))
+
+
+def test_where_nobody_was_waited_for_nobody_looks_again():
+    clear, before = Clear(wish_of("clear")), facts_of()
+    assert look_again(None, clear, before) is before

@@ -261,6 +261,14 @@ def test_whom_force_has_ended(capsys):
 def test_h27_a_dry_run_takes_back_what_would_win_over_what_it_exports(capsys):
     environ = {"PGSERVICE": "x", "PGHOSTADDR": "1.2.3.4", "PGSSLMODE": "require"}
     screen.dry_run([], settings_of(environ), wish_of())
-    assert capsys.readouterr().out.startswith("unset PGHOSTADDR PGSERVICE\n")
+    assert "\nunset PGHOSTADDR PGSERVICE\nexport " in capsys.readouterr().out
     hint = settings_of(environ).client("dropdb", "scope")
     assert hint.startswith("env -u PGHOSTADDR dropdb -h localhost ")
+
+
+def test_what_is_refused_is_nothing_that_a_shell_would_run(capsys):
+    steps = [flask("db", "init"), rename(("a", "b\nc"))]
+    screen.dry_run(steps, settings_of({"PGSERVICE": "x"}), wish_of(), refused=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert "# flask db init" in lines
+    assert all(line.startswith("# ") for line in lines)

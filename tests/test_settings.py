@@ -248,3 +248,5 @@ def test_a_folder_that_is_no_checkout(tmp_path):
     (tmp_path / "flaskr").mkdir()
     (tmp_path / "flaskr" / "config.py").touch()
     assert find_checkout(str(tmp_path / "x" / "..")) == tmp_path.resolve()
+    finding = refusal(find_checkout, str(tmp_path / "flaskr"))  # one that is near is named
+    assert finding.mend == f"make db-status BACKSCOPE_DIR={tmp_path.resolve()}   names the checkout"
