@@ -109,8 +109,7 @@ def test_h23_while_rows_are_still_to_come_there_is_one_cure(full):
     assert full.mine()[f"{full.name}.~1~"] == old
 
 
-@pytest.mark.parametrize("more", [1, 3])  # 3 are as many as there are still to come
-@pytest.mark.slow
+@pytest.mark.parametrize("more", [pytest.param(1, marks=pytest.mark.slow), 3])  # 3: as many
 def test_what_was_added_after_a_kill_is_not_lost_unasked(full, more):
     full.start("rebuild", "--carry", KILL_AFTER="psql*searches*", **full.fast).communicate()
     full.sql("INSERT INTO sequences (id, shift, values_requested)"
