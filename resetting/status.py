@@ -31,7 +31,8 @@ def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) ->
     row("Settings", settings_in_words(facts))
     unfinished = unfinished_in_words(wish, facts)
     if facts.contents:
-        row("Revision", revision_in_words(facts))
+        revision = revision_in_words(facts)
+        row("Revision", revision.what, mend=revision.mend)
         models = models_in_words(wish, facts)
         row("Models", models.what, mend="" if unfinished.what else models.mend)
         stuck = stuck_in_words(wish, facts)
@@ -67,22 +68,29 @@ def settings_in_words(facts: Facts) -> str:
     return "\n".join(lines)
 
 
-def revision_in_words(facts: Facts) -> str:
-    """Say which revision is recorded, and what of it is in the migrations."""
+def revision_in_words(facts: Facts) -> Finding:
+    """Say which revision is recorded, what of it is in the migrations, and how it comes back."""
     recorded = facts.database.revisions if facts.database else frozenset()
     folder = facts.folders.current
     if not recorded:
-        return "none recorded" + ("" if folder else "; there is no migrations folder")
+        what = "none recorded" + ("" if folder else "; there is no migrations folder")
+        return Finding(what, "")
     text, state = ", ".join(sorted(recorded)), pairs(facts)
     if folder and recorded == folder.heads:
-        return f"{text}, the newest in migrations"
+        return Finding(f"{text}, the newest in migrations", "")
     if folder and recorded <= folder.revisions:
         newest = ", ".join(sorted(folder.heads))
-        return f"{text}, behind the newest in migrations, {newest}"
+        return Finding(f"{text}, behind the newest in migrations, {newest}", "")
     places = [numbered("migrations", n) for n, one in state.folders.items() if holds(one, recorded)]
     text += f"; its migrations are {f'in {places[0]}' if places else 'missing'}"
-    others = whose(facts)
-    return f"{text}; migrations are{others[1:]}" if others else text
+    if not whose(facts):
+        return Finding(text, "")
+    strayed = next(filter(state.strayed, state.folders), None)
+    names = ("migrations", numbered("migrations", state.number()),
+             numbered("migrations", strayed or 0))  # fmt: skip
+    here, free, there = (tilde(facts.settings.checkout / name) for name in names)
+    mend = f"mv {here} {free} && mv {there} {here}   brings them back" if strayed else ""
+    return Finding(f"{text}; migrations are{whose(facts)[1:]}", mend)
 
 
 def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:

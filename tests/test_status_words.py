@@ -1,6 +1,7 @@
 """What `db-status` says, from facts that nobody had to look at."""
 
 import shlex
+import subprocess
 import time
 from dataclasses import replace
 
@@ -67,24 +68,43 @@ def test_where_each_setting_comes_from():
         ("b", {}, "b; its migrations are missing"),
         ("b", {"folders": folders_of(None)}, "b; its migrations are missing"),
         ("b", {"folders": folders_of("a", n3="b")}, "b; its migrations are in migrations.~3~"),
-        (
-            "b",
-            {"folders": folders_of("x", n3="b"), "others": {"x": "other"}},
-            "b; its migrations are in migrations.~3~; migrations are those of other",
-        ),
     ],
 )
 def test_h44_which_revision_belongs_to_what(recorded, changes, text):
     facts = facts_of(database=database_of(revisions=recorded), **changes)
-    assert status.revision_in_words(facts) == text
+    assert status.revision_in_words(facts) == Finding(text, "")
+
+
+def test_migrations_that_another_database_took_come_back_by_mv(tmp_path):
+    changes = {"folders": folders_of("x", n3="b", n1="y"), "others": {"x": "other"}}
+    facts = facts_of(database=database_of(revisions="b"), **changes)
+    told = status.revision_in_words(facts)
+    what = "b; its migrations are in migrations.~3~; migrations are those of other"
+    assert told.what == what
+    words, purpose = told.mend.split("   ")
+    for name, revision in (("migrations", "x"), ("migrations.~1~", "y"), ("migrations.~3~", "b")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / revision).touch()
+    subprocess.run(words.replace("/srv/backscope", str(tmp_path)), shell=True, check=True)
+    moved = {path.parent.name: path.name for path in tmp_path.glob("*/*")}
+    assert moved == {"migrations": "b", "migrations.~1~": "y", "migrations.~2~": "x"}
+    assert purpose == "brings them back"
+
+
+def test_migrations_that_a_kept_database_needs_are_not_moved_away():
+    changes = {"folders": folders_of("x", n1="b"), "others": {"x": "other"}}
+    kept = {1: database_of("scope.~1~", "b")}
+    facts = facts_of(database=database_of(revisions="b"), kept=kept, **changes)
+    assert not status.revision_in_words(facts).mend
 
 
 def test_several_heads_are_one_newest_revision():
     heads = Folders(True, folder_of(revisions="abc", heads="bc"), {})
     facts = facts_of(database=database_of(revisions="cb"), folders=heads)
-    assert status.revision_in_words(facts) == "b, c, the newest in migrations"
+    assert status.revision_in_words(facts).what == "b, c, the newest in migrations"
     facts = facts_of(database=database_of(revisions="a"), folders=heads)
-    assert status.revision_in_words(facts).startswith("a, behind the newest in migrations, b, c")
+    told = status.revision_in_words(facts).what
+    assert told.startswith("a, behind the newest in migrations, b, c")
 
 
 def in_words(finding):
