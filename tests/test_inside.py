@@ -1,5 +1,6 @@
 """What runs inside Backscope's processes, called from here: what it says, and what it loads."""
 
+import gc
 import importlib.util
 import os
 import sys
@@ -102,6 +103,7 @@ def test_h37_the_app_is_loaded_as_flask_would_and_redirects_nothing(app_folder, 
     assert seat_belt.load(flask_app, skip).name == "plain"
     assert not {"PGSERVICE", "FLASK_DB_Y", "FLASK_SKIP_DOTENV"} & set(os.environ)
     assert os.environ.get("OTHER") == (None if skip else "1")
+    assert gc.isenabled()  # it pauses only while the app is loaded
 
 
 def column(name):
