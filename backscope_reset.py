@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while the rooms are imported
 
 from resetting import Failed, Finding, Interrupted, Refused, guards, misfits, refuse, screen
 from resetting.aside import put_back, set_aside
@@ -58,8 +61,8 @@ class Clear(Procedure):
     def loses(self, facts: Facts) -> str:
         if not facts.contents or not facts.contents.rows or not asks_to_clear(facts):
             return ""
-        data = f"all the stored data of {facts.settings.database}: {facts.contents.counts}"
-        return f"This clears {data}."
+        name, counts = facts.settings.database, facts.contents.counts
+        return f"This clears all the stored data of {name}: {counts}."
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         if self.wish.force:
@@ -182,8 +185,7 @@ def seeing(
 ) -> Iterator[tuple[Server, Facts]]:
     """Read the settings, ask Backscope and look at the server; nothing is touched.
 
-    Raises Refused where there is nothing to look at. The lock is taken before looking, if
-    this run is `acting`, so that what was seen is not outdated (H24).
+    Raises Refused where there is nothing to look at. A run that is `acting` locks first (H24).
     """
     checkout = find_checkout(procedure.wish.folder)
     refuse(environment_unfit())
@@ -276,8 +278,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     screen.prepare()
     end_what_looks()
     try:
-        verbs = {verb: (one.help, one.takes) for verb, one in PROCEDURES.items()}
-        wish = parse(arguments, verbs, environ)
+        wish = parse(arguments, {v: (p.help, p.takes) for v, p in PROCEDURES.items()}, environ)
         if wish.verb == "status":
             shown = [Clear(replace(wish, verb="clear")), Rebuild(replace(wish, verb="rebuild"))]
             return status(wish, shown, environ)

@@ -75,6 +75,13 @@ def test_ctrl_c_at_the_question(backscope):
     assert backscope.snapshot() == before
 
 
+def test_ctrl_c_before_anything_was_said_says_nothing(backscope, tmp_path):
+    """Python's own traceback would come while the tool is still imported."""
+    (tmp_path / "difflib.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    result = backscope.run("status", PYTHONPATH=str(tmp_path))
+    assert (result.code, result.out, result.err) == (-signal.SIGINT, "", "")
+
+
 def test_production_asks_on_the_terminal_itself(backscope):
     backscope.write_env(APP_ENVIRONMENT="production")
     terminal = spawn(backscope, "clear", "--production")
