@@ -6,7 +6,8 @@ PYTHON ?= python3
 reset-goal := $(.DEFAULT_GOAL)
 reset-quote = '$(subst ','\'',$1)'
 # The tool's own folder, through links and spaces; empty where this file is only a copy.
-reset-names := $(call reset-quote,$(filter-out $(MAKEFILES),$(MAKEFILE_LIST)))
+reset-list := $(filter-out $(MAKEFILES),$(MAKEFILE_LIST))
+reset-names := $(call reset-quote,$(reset-list))
 reset-alone := $(shell [ ! -e $(reset-names) ] || echo alone)
 export RESET_HERE := $(shell unset CDPATH; m=$(reset-names); \
   while [ ! -e "$$m" ]; do m=$$(expr "x$$m" : 'x[^ ]* \(.*\)') || break; done; \
@@ -14,6 +15,10 @@ export RESET_HERE := $(shell unset CDPATH; m=$(reset-names); \
   case $$l in (/*) m=$$l;; (*) m=$$(dirname "$$m")/$$l;; esac; done; \
   cd -P "$$(dirname "$$m")" && [ -e backscope_reset.py ] && env pwd -P)
 reset-own := $(if $(subst x$(CURDIR),,x$(RESET_HERE)),,own)
+
+# How the commands that it advises begin, if a plain `make` would not find this file.
+export RESET_FILE := $(if $(filter Makefile makefile GNUmakefile,$(firstword $(reset-list))),,$(if \
+  $(reset-alone),$(reset-list),$(firstword $(reset-list))))
 
 # Python judges what was given; make only sees to it that $x arrives as $x.
 export RESET_VARIABLES := $(sort $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
@@ -49,7 +54,7 @@ $(if $(reset-odd),$(error $(if $(filter $(reset-tools),$(reset-odd)),$(reset-odd
 # plus: whatever is believed of the flags, make -n, -q and -t cannot run the real one.
 reset-dry = $(findstring n,$(filter-out --% -I% -O%,$(filter -%,$(MFLAGS))))
 reset-door = "$$RESET_HERE/bin/backscope-reset" --make $(@:db-%=%)
-reset-values = $(foreach v,RESET_HERE RESET_VARIABLES PYTHON $(reset-given),\
+reset-values = $(foreach v,RESET_HERE RESET_FILE RESET_VARIABLES PYTHON $(reset-given),\
   $v=$(call reset-quote,$($v)))
 reset-said = $(shell { export $(reset-values); $(reset-door) --dry-run || echo :failed:; } | \
   sed 's/^/|/; s/ /:_:/g')

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Collection, Iterator, Mapping, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
@@ -21,20 +21,21 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
 from resetting import Failed, Finding, Interrupted, Refused, guards, misfits, refuse, screen
 from resetting.aside import put_back, set_aside
 from resetting.backscope import asking, environment_unfit, seat_belt
-from resetting.building import carry_all, locale_options, rows_from
+from resetting.building import carry_all, locale_options, rows_from, source_of
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.disposable import Disposable
 from resetting.facts import Database, Facts, Looks, Session
+from resetting.heading import target
 from resetting.moment import look_again
 from resetting.pairs import half_carried, pairs, whose
 from resetting.procedures import Procedure, asks_to_clear, end_sessions
-from resetting.results import built, cleared, remains
+from resetting.results import built, cleared, less, remains
 from resetting.sequences import Forget, Unflag
-from resetting.settings import find_checkout, read_settings
+from resetting.settings import read_settings
 from resetting.signals import Signals, deafen, end_what_looks
 from resetting.status import Status, show
 from resetting.undo import Undo
-from resetting.wishes import Wish, parse
+from resetting.wishes import Wish, find_checkout, parse
 
 if TYPE_CHECKING:
     from resetting.server import Server
@@ -59,10 +60,10 @@ class Clear(Procedure):
         return guards.blocked_by(facts.locks)
 
     def loses(self, facts: Facts) -> str:
-        if not facts.contents or not facts.contents.rows or not asks_to_clear(facts):
+        contents, asks = facts.contents, asks_to_clear(facts) or "SEQ" in self.wish.left_out
+        if not contents or not contents.rows or not asks:
             return ""
-        name, counts = facts.settings.database, facts.contents.counts
-        return f"This clears all the stored data of {name}: {counts}."
+        return f"This clears all the stored data of {facts.settings.database}: {contents.counts}."
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         if self.wish.force:
@@ -111,6 +112,7 @@ class Rebuild(Procedure):
         yield from guards.folders(wish, facts)
         yield from guards.undo_begun(wish, facts)
         yield from guards.half_filled(wish, facts)
+        yield from guards.source(wish, facts, source_of(facts, self.keeps(facts)))
         if self.keeps(facts):
             yield from guards.whole(wish, facts)
             kept = numbered(facts.settings.database, pairs(facts).number())
@@ -123,9 +125,7 @@ class Rebuild(Procedure):
             return ""
         counts = contents.counts if contents else "which cannot be looked into"
         question = f"This wipes out the entire structure and contents of {name}: {counts}."
-        same = facts.app.differences is not None and not facts.app.differences
-        already = "Its structure is already that of the models, so make db-clear is enough."
-        return f"{question} {already}" if same else question
+        return f"{question}{less(self.wish, facts)}"
 
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
         number = pairs(facts).number()
@@ -164,7 +164,7 @@ class Rebuild(Procedure):
             return f"{self.wish.again(carry=False, keep=True)}   leaves the rows in what it keeps"
         return super().retry(failed)
 
-    def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
+    def put_back(self, before: Facts, now: Facts, made: Collection[str]) -> Iterator[Step]:
         """Yield what brings the kept database and the migrations back; nothing else is removed."""
         if self.wish.keeps:
             yield from put_back(before, now, made, number=pairs(before).number())
@@ -187,7 +187,7 @@ def seeing(
 
     Raises Refused where there is nothing to look at. A run that is `acting` locks first (H24).
     """
-    checkout = find_checkout(procedure.wish.folder)
+    checkout = find_checkout(procedure.wish)
     refuse(environment_unfit())
     settings = procedure.target(read_settings(checkout, environ))
     refuse(procedure.unfit(settings))
@@ -214,7 +214,7 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
     """
     wish = procedure.wish
     with seeing(procedure, environ, acting=not wish.dry_run) as (server, facts):
-        screen.target(wish, facts)
+        target(wish, facts)
         for label, text in procedure.rows(facts):
             screen.row(label, text, wish.dry_run)
         findings, sentence = list(procedure.in_the_way(facts)), procedure.loses(facts)
@@ -228,7 +228,7 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
         if idle or wish.dry_run:
             return 0
         if sentence and wish.confirm is None:
-            screen.ask(sentence, server.settings.answer, procedure.instead(facts))
+            screen.ask(sentence, server.settings.answer, procedure.instead(facts), wish.again())
         return act(server, procedure, look_again(server, procedure, facts))
 
 
@@ -257,7 +257,7 @@ def act(server: Server, procedure: Procedure, before: Facts) -> int:
 def status(wish: Wish, shown: Sequence[Procedure], environ: Mapping[str, str]) -> int:
     """Show the state of things; the result is 0, as what would be refused is an answer, too."""
     with seeing(Status(wish), environ, acting=False) as (_, facts):
-        screen.target(wish, facts)
+        target(wish, facts)
         if facts.trouble and not facts.reached:
             refuse([*misfits.backscope(wish, facts, clears=False), facts.trouble])
         if not wish.dry_run:  # nothing that it shows is to be run

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Collection, Iterator, Sequence
 
 from .commands import Step, allow_connections, dropdb, literal, mv, numbered, psql, rename
 from .facts import Database, Facts
-from .pairs import Move
+from .pairs import Move, pairs
 
 
 def close(names: Sequence[str]) -> Iterator[Step]:
@@ -39,12 +39,12 @@ def set_aside(old: Database, number: int, end: bool) -> Iterator[Step]:
     yield rename((old.name, kept), opening=[] if old.open and not end else [kept])
 
 
-def put_back(before: Facts, now: Facts, made: bool, number: int) -> Iterator[Step]:
-    """Yield what brings back what was set aside, and removes only what this run made (H42)."""
+def put_back(before: Facts, now: Facts, made: Collection[str], number: int) -> Iterator[Step]:
+    """Yield what brings back what was set aside, and removes only what this run `made` (H42)."""
     name, kept = before.settings.database, now.kept.get(number)
     kept = kept if number not in before.kept else None
     moved = number in now.folders.numbered and number not in before.folders.numbered
-    foreign = now.database and now.oid != before.oid and not made
+    foreign = now.database and now.oid != before.oid and "createdb" not in made
     if not now.reached or foreign:
         return
     yield from open_again(now.database, kept)
@@ -53,6 +53,8 @@ def put_back(before: Facts, now: Facts, made: bool, number: int) -> Iterator[Ste
     if kept:
         yield rename((kept.name, name))
     if now.folders.there and (moved or not before.folders.there):
-        yield Step(("rm", "-r", "migrations"))
+        ours = "flask" in made
+        free = numbered("migrations", pairs(now).number())
+        yield Step(("rm", "-r", "migrations")) if ours else mv("migrations", free)
     if moved:
         yield mv(numbered("migrations", number), "migrations")

@@ -17,7 +17,7 @@ from typing import Any, Iterator, Mapping
 from . import Finding
 from .commands import tilde
 from .facts import App, Facts
-from .settings import Settings
+from .settings import LOCK_TIMEOUT, Settings
 
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
 LOOKING = "backscope-reset looks"  # application_name of what only looks, and soon ends
@@ -38,7 +38,7 @@ class Asked:
         if not self._process:
             return App()
         how = {"connect": facts.contents is not None, "compare": self._compare}
-        target = {**target_of(facts, facts.oid), **how}
+        target = {**target_of(facts, facts.oid, looks=True), **how}
         try:
             out = self._process.communicate(json.dumps(target) + "\n", timeout=LOAD_TIMEOUT)[0]
             return understand(json.loads(out), self._settings)
@@ -86,10 +86,17 @@ def skips(settings: Settings) -> str:
     return "" if value.lower() in ("", "0", "false", "no") else value
 
 
-def target_of(facts: Facts, oid: int) -> dict[str, Any]:
-    """Give what each connection of Backscope's has to be; oid 0 is one that is made anew."""
+def target_of(facts: Facts, oid: int, looks: bool = False) -> dict[str, Any]:
+    """Give what each connection of Backscope's has to be, and how it begins.
+
+    oid 0 is a database that is made anew; one that only `looks` is read-only.
+    """
     database, user = facts.settings.database, facts.settings.user
-    return {"started": facts.started, "database": database, "user": user, "oid": oid}
+    session = [f"SET lock_timeout = '{LOCK_TIMEOUT}'"]
+    if looks:
+        session.append("SET default_transaction_read_only = on")
+    return {"started": facts.started, "database": database, "user": user, "oid": oid,
+            "session": session}  # fmt: skip
 
 
 def seat_belt(facts: Facts, oid: int) -> dict[str, str]:
@@ -106,6 +113,9 @@ def seat_belt(facts: Facts, oid: int) -> dict[str, str]:
 def environment_unfit() -> Iterator[Finding]:
     """Yield why this interpreter is not that of Backscope's virtual environment (H1)."""
     venv, flask = tilde(Path(sys.prefix)), Path(sys.executable).with_name("flask")
+    if ":" in str(INSIDE):
+        what = f"{tilde(INSIDE.parent.parent)}, the tool's own folder, has a colon in its name,"
+        yield Finding(f"{what} which FLASK_APP cannot hold.", "   move it to another folder")
     if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
         yield Finding("No virtual environment is active.", ACTIVATE)
     elif not os.access(flask, os.X_OK):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Iterator
 
 from .commands import Step, copy, dollars, identifier, literal, numbered, psql, qualified
-from .facts import Database, Facts
-from .pairs import UNFINISHED, half_carried
+from .facts import UNFINISHED, Database, Facts
+from .pairs import half_carried
 
 
 def locale_options(facts: Facts) -> list[str]:
@@ -39,9 +39,10 @@ def carry_steps(facts: Facts, source: Database, called: str) -> Iterator[Step]:
     """
     name, models = facts.settings.database, facts.app.tables or {}
     old = source.contents.tables if source.contents else {}
-    both = {table: [c for c in models[table] if c in old[table].columns]
+    both = {table: [c for c in models[table] if c in old[table].columns + old[table].generated]
             for table in models if table in old}  # fmt: skip
-    filled = [table for table in both if both[table] and old[table].rows != 0]
+    filled = [table for table in both
+              if both[table] and (old[table].rows != 0 or old[table].serials)]  # fmt: skip
     comment = f"COMMENT ON DATABASE {identifier(name)} IS "
     if filled:
         yield psql("postgres", comment + literal(UNFINISHED.format(called)))
@@ -49,7 +50,7 @@ def carry_steps(facts: Facts, source: Database, called: str) -> Iterator[Step]:
         into = qualified(table)
         after = [
             f"SELECT setval(pg_get_serial_sequence({dollars(into)}, {dollars(column)}),"
-            f" GREATEST({last}, (SELECT max({identifier(column)}) FROM {into})))"
+            f" GREATEST({last}, (SELECT max({identifier(column)}::bigint) FROM {into})))"
             for column, last in old[table].serials.items()
             if column in both[table]
         ]
@@ -83,7 +84,9 @@ def rows_from(facts: Facts, aside: Database | None) -> Iterator[tuple[str, str]]
 
 def stays(facts: Facts, aside: Database | None) -> str:
     """Say what does not come along, as the models have no place for it."""
-    source, models = source_of(facts, aside), facts.app.tables or {}
+    source, models = source_of(facts, aside), facts.app.tables
+    if models is None:  # it does not load
+        return ""
     old = source.contents.tables if source and source.contents else {}
     filled = {name: table for name, table in old.items() if table.rows != 0}
     tables = [table.count for name, table in filled.items() if name not in models]

@@ -151,9 +151,9 @@ def psql(database: str, *statements: str) -> Step:
 
 def copy(source: str, target: str, table: str, columns: list[str], *after: str) -> Step:
     """Make the step that copies columns of a table into the same table of another database."""
-    what = f"COPY {table} ({', '.join(map(identifier, columns))})"
-    into = psql(target, f"{what} FROM STDIN", *after)
-    return Step(psql(source, f"{what} TO STDOUT").argv, into=into)
+    names = ", ".join(map(identifier, columns))
+    into = psql(target, f"COPY {table} ({names}) FROM STDIN", *after)
+    return Step(psql(source, f"COPY (SELECT {names} FROM {table}) TO STDOUT").argv, into=into)
 
 
 def mv(old: str, new: str) -> Step:

@@ -31,6 +31,15 @@ class Disposable(Procedure):
         yield from guards.may_replace(self.wish, facts, [facts.database] if facts.database else [])
         yield from guards.template(facts, locale_options(facts))
 
+    def loses(self, facts: Facts) -> str:
+        """Say what is lost if it is not .env that calls it disposable."""
+        name, contents = facts.settings.database, facts.contents
+        declared = facts.settings.dotenv.get(self.variable) == name
+        if declared or not facts.database or (contents and not contents.rows):
+            return ""
+        counts = contents.counts if contents else "which cannot be looked into"
+        return f"This wipes out {name}, which .env does not call disposable: {counts}."
+
     def steps(self, facts: Facts) -> Iterator[Step]:
         name = facts.settings.database
         if facts.database:

@@ -12,6 +12,7 @@ from .settings import Settings
 # The lock modes that a DELETE or an UPDATE does not wait for ("Table-Level Lock Modes").
 COMPATIBLE = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
 SEQUENCE_COLUMNS = {"id", "values", "values_requested"}  # of the table sequences, relied on
+UNFINISHED = "backscope-reset: the rows of {} are still to come"  # a comment, while CARRY=1 runs
 REVISIONS = "alembic_version"  # Alembic's own table, which is never counted
 
 
@@ -67,9 +68,11 @@ class Table:
     file: int  # relfilenode, which TRUNCATE changes
     owned: bool
     columns: tuple[str, ...] = ()  # without generated ones
+    generated: tuple[str, ...] = ()
     serials: Mapping[str, int] = field(default_factory=dict)  # column -> last value given out
     rows: int | None = None  # None: cannot be counted
     exact: bool = True
+    changes: int = 0  # rows inserted, updated and deleted so far (pg_stat_all_tables)
 
     @property
     def count(self) -> str:
@@ -128,7 +131,8 @@ class Database:
         if not self.contents:
             return f"{self.size}, cannot be looked into"
         revision = ", ".join(sorted(self.revisions)) or "none"
-        return f"{self.size}, {self.contents.counts or 'no rows'}, revision {revision}"
+        half = ", half filled" if self.comment.startswith(UNFINISHED.partition("{")[0]) else ""
+        return f"{self.size}, {self.contents.counts or 'no rows'}, revision {revision}{half}"
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,8 @@ class App:
     url: Mapping[str, str] | None = None  # where its URL leads, if not to the target
     elsewhere: str = ""  # what the seat belt said
     tables: Mapping[str, Sequence[str]] | None = None  # of the models, with their columns
-    clears: bool = True  # whether it has the command clear-database
+    directory: str = "migrations"  # where flask db keeps them
+    lacks: Sequence[str] = ()  # those of its commands clear-database and db that it has not
     differences: Sequence[str] | None = None  # between models and database; None: not compared
 
 

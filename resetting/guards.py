@@ -10,7 +10,7 @@ from typing import Iterable, Iterator, Sequence
 from . import Finding
 from .commands import Step, allow_connections, identifier, qualified, quote, terminate, tilde
 from .facts import SEQUENCE_COLUMNS, Database, Facts, Lock, Session
-from .pairs import half_carried, number_of, pairs
+from .pairs import MISPLACED, half_carried, number_of, pairs
 from .settings import Settings
 from .wishes import Wish
 
@@ -106,6 +106,17 @@ def half_filled(wish: Wish, facts: Facts) -> Iterator[Finding]:
         yield Finding(what, f"{wish.make('rebuild', carry=True)}   fetches them\n{undo}")
 
 
+def source(wish: Wish, facts: Facts, where: Database | None) -> Iterator[Finding]:
+    """Yield that the rows which are to come along cannot be seen, so that none would (H23)."""
+    if wish.carry and where and not where.contents:
+        what = f"{where.name} cannot be looked into, so its rows would not come along."
+        mend = f"{wish.again(carry=False, keep=True)}   keeps it as it is"
+        if not where.open:
+            allow = allow_connections(where.name, True)
+            mend = f"{facts.settings.psql('postgres', allow)}   opens it\n{mend}"
+        yield Finding(what, mend)
+
+
 def may_clear(facts: Facts) -> Iterator[Finding]:
     """Yield what our role may not do inside the database (H15)."""
     settings, contents = facts.settings, facts.contents
@@ -175,6 +186,9 @@ def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
     checkout, current = facts.settings.checkout, facts.folders.current
     if current and current.path.exists() and not current.path.is_dir():
         yield Finding(f"{tilde(current.path)} is no folder.", f"rm {tilde(current.path)}")
+    if current and current.path.is_mount():
+        what = f"{tilde(current.path)} is a mount point, which cannot be renamed."
+        yield Finding(what, f"umount {tilde(current.path)}")
     if not facts.writable:
         what = f"{tilde(checkout)} is not writable, so migrations could not be renamed."
         yield Finding(what, f"chmod u+w {tilde(checkout)}")
@@ -182,9 +196,8 @@ def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 def undo_begun(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that an undo was interrupted, which comes before anything else (H44)."""
-    if pairs(facts).next_move():
-        what = "An undo is begun: the databases were swapped, their migrations not yet."
-        yield Finding(what, f"{wish.make('undo')}   finishes it")
+    if facts.kept and pairs(facts).next_move():
+        yield Finding(f"The migrations are {MISPLACED}.", f"{wish.make('undo')}   finishes it")
 
 
 def kept_name(wish: Wish, kept: str) -> Iterator[Finding]:

@@ -54,8 +54,11 @@ TABLES = """
            c.oid::int8, pg_relation_filenode(c.oid)::int8 AS file,
            pg_has_role(relowner, 'USAGE') AS owned,
            greatest(reltuples::int8, pg_stat_get_live_tuples(c.oid)) AS estimate,
-           ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0
-                 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum) AS columns,
+           pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid)
+           + pg_stat_get_tuples_deleted(c.oid) AS changes,
+           (SELECT coalesce(json_object_agg(attname, attgenerated = '' ORDER BY attnum), '{}')
+            FROM pg_attribute
+            WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
            (SELECT coalesce(json_object_agg(attname, pg_sequence_last_value(s.oid)), '{}')
             FROM pg_depend d JOIN pg_class s ON s.oid = objid
             JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
@@ -146,9 +149,10 @@ def look_inside(connection: Connection, exact: bool) -> Contents:
             count = found[0]["count"]
         many = count is not None and count > COUNTED and not exact
         serials = {column: last for column, last in row.pop("serials").items() if last is not None}
-        columns = tuple(row.pop("columns"))
+        columns = row.pop("columns")
         tables[name] = Table(
-            name, columns=columns, serials=serials, exact=not many,
+            name, columns=tuple(filter(columns.get, columns)), serials=serials, exact=not many,
+            generated=tuple(column for column in columns if not columns[column]),
             rows=max(count or 0, estimate) if many else count, **row,
         )  # fmt: skip
     revisions: frozenset[str] = frozenset()
@@ -158,15 +162,22 @@ def look_inside(connection: Connection, exact: bool) -> Contents:
 
 
 def same_rows(new: Connection, old: Connection, one: Contents, two: Contents) -> bool:
-    """Say whether each table of a database holds nothing, or the very rows of an older one."""
+    """Say whether each table of a database holds nothing, or the very rows of an older one.
+
+    A column that the older one has not has nothing in it.
+    """
     query = sql.SQL("SELECT sum(hashtextextended(t::text, 0)) FROM (SELECT {} FROM {}) AS t")
     for name, table in one.tables.items():
         theirs = two.tables[name].columns if name in two.tables else ()
         both = [sql.Identifier(column) for column in table.columns if column in theirs]
+        more = [sql.Identifier(column) for column in table.columns if column not in theirs]
         place = sql.Identifier(*name.split(".", 1))
         if table.rows != 0:
             digest = query.format(sql.SQL(", ").join(both), place)
             if not both or rows(new, digest) != rows(old, digest):
+                return False
+            used = sql.SQL("SELECT FROM {} WHERE num_nonnulls({}) > 0 LIMIT 1")
+            if more and rows(new, used.format(place, sql.SQL(", ").join(more))):
                 return False
     return True
 

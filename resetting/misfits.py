@@ -1,10 +1,11 @@
-"""What is wrong with the settings, or with Backscope itself: a guard for each kind of it. Pure.
+"""What is wrong with the settings, the connection, or Backscope: a guard for each kind. Pure.
 
 The names H1 to H58 are hazards; README.md has the list.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Iterator
 
 from . import Finding
 from .backscope import ACTIVATE
-from .commands import quote, tilde
+from .commands import identifier, quote, tilde
 from .facts import Facts
 from .guards import NAME_LIMIT
 from .settings import Settings
@@ -90,7 +91,8 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     if app.missing:
         what = f"Backscope's {app.missing} is missing in the environment {tilde(Path(sys.prefix))}."
         install = f"pip install -r {tilde(settings.checkout / 'requirements.txt')}"
-        yield Finding(what, f"{ACTIVATE}\n{install}   if it is the right one")
+        own = settings.checkout in Path(sys.prefix).parents
+        yield Finding(what, install if own else f"{ACTIVATE}\n{install}   if it is the right one")
     elif app.kind == "PermissionError" and "logs" in app.error:
         what = f"Backscope cannot write its log: {app.error}."
         yield Finding(what, f"sudo rm {quote(str(settings.checkout))}/logs/*.log*")
@@ -109,9 +111,13 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     if app.tables is not None and not app.tables:
         what = "The app's models make no tables, so a rebuild would end with an empty database."
         yield Finding(what, edited)
-    if clears and not app.clears:
-        mend = f"{git} log -S clear-database flaskr   tells which has it"
-        yield Finding("This Backscope has no command clear-database.", mend)
+    if app.directory != "migrations":
+        what = f"Backscope keeps its migrations in {app.directory}, not in migrations."
+        yield Finding(what, edited)
+    command, mark = ("clear-database",) * 2 if clears else ("db", "flask_migrate")
+    if command in app.lacks:
+        mend = f"{git} log -S {mark} flaskr   tells which has it"
+        yield Finding(f"This Backscope has no command flask {command}.", mend)
 
 
 def url_elsewhere(settings: Settings, url: dict[str, str], edited: str) -> Iterator[Finding]:
@@ -131,3 +137,43 @@ def url_elsewhere(settings: Settings, url: dict[str, str], edited: str) -> Itera
         server = f"{url['host'] or 'the default host'}:{url['port']}"
         theirs = settings.mask(f"{url['database']} on {server} as {url['user']}")
     yield Finding(f"Flask would open {theirs}, but the settings say {ours}.", edited)
+
+
+def pooler(settings: Settings) -> Finding:
+    """Name a connection pooler, which a reset cannot go through (H34)."""
+    what = f"A connection pooler such as PgBouncer answers at {settings.where}, not PostgreSQL."
+    return Finding(what, "POSTGRES_PORT=5432 make db-status   names the server's own port")
+
+
+def no_connection(settings: Settings, text: str) -> Finding:
+    """Say in one line what libpq says in many (H10), and what helps."""
+    text = settings.mask(text)
+    if "unsupported startup parameter" in text:
+        return pooler(settings)
+    reasons = re.findall(r"failed: (?:FATAL: +)?(.+)", text)
+    reasons = [one for one in reasons if "no encryption" not in one] or reasons  # libpq's 2nd try
+    reason = (reasons[-1] if reasons else text.strip().partition("\n")[0]).rstrip(".")
+    role = identifier(settings.user)
+    create = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB", rf"\password {role}")
+    host = f"-h {quote(settings.host)} " if settings.host else ""
+    mend = f"pg_isready {host}-p {settings.port}   tells whether it runs"
+    given = [name for name in ("POSTGRES_HOST", "POSTGRES_PORT") if name in settings.overrides]
+    mend = "\n".join([mend, *map(settings.change, given)])
+    if "connections for role" in reason:
+        mend = settings.superuser(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    elif re.search('role ".*" does not exist', reason):
+        mend = create
+    elif "no encryption" in reason and os.environ.get("PGSSLMODE") == "disable":
+        mend = settings.change("PGSSLMODE")
+    elif "translate host name" in text:
+        mend = settings.change("POSTGRES_HOST")
+    elif re.search("password|authentication", reason):
+        names = [name for name in ("POSTGRES_USER", "POSTGRES_PASSWORD") if settings.values[name]]
+        unset = [name for name in names if settings.origin(name) == "default"]
+        if unset:
+            reason += f", and {' and '.join(unset)} {'are' if unset[1:] else 'is'} not set"
+        lines = list(dict.fromkeys(map(settings.change, names)))
+        if "POSTGRES_USER" not in unset:
+            lines.append(f"{create}, if there is no such role")
+        mend = "\n".join(lines)
+    return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Iterator, Mapping, Optional
 
-from .facts import Database, Facts, Folder
+from .facts import UNFINISHED, Database, Facts, Folder
 
 Revisions = frozenset[str]
 Move = tuple[Optional[int], Optional[int]]  # from and to a number; None is `migrations` itself
-UNFINISHED = "backscope-reset: the rows of {} are still to come"  # a comment, while CARRY=1 runs
+MISPLACED = "not where they belong, as after an interrupted undo"  # the migrations
 WAITING = 0  # the number of the folder that waits while two others change places
 
 

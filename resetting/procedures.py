@@ -6,10 +6,10 @@ Knows none of them; looks at nothing and runs nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Iterator, Sequence
+from typing import ClassVar, Collection, Iterator, Sequence
 
 from . import Finding, guards, misfits
-from .commands import Step, psql, quote, terminate
+from .commands import Step, psql, terminate
 from .facts import Contents, Facts, Looks, Session
 from .settings import Settings
 from .wishes import Wish
@@ -70,9 +70,9 @@ class Procedure:
 
     def instead(self, facts: Facts) -> str:
         """Give what to do where nobody can be asked; first what loses nothing."""
-        answer = quote(facts.settings.answer)
+        answer = self.wish.again(confirm=facts.settings.answer)
         keeping = f"{self.wish.again(keep=True)}   loses nothing\n" if "keep" in self.takes else ""
-        return f"{keeping}{self.wish.again()} CONFIRM={answer}   answers in advance"
+        return f"{keeping}{answer}   answers in advance"
 
     def idle(self, facts: Facts) -> str:
         """Say that there is nothing to do, if so."""
@@ -96,14 +96,14 @@ class Procedure:
 
     def hint(self, before: Facts) -> str:
         """Give what helps after a run that has changed nothing."""
-        return f"{self.wish.again()} VERBOSE=1   shows all that it prints"
+        return f"{self.wish.again(verbose=True)}   shows all that it prints"
 
     def retry(self, failed: Step | None) -> str:
         """Give what to do after a step that failed, once everything was put back."""
         return f"{self.wish.again()}   tries it again"
 
-    def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
-        """Yield what undoes a run that failed; `made`: the database is this run's own."""
+    def put_back(self, before: Facts, now: Facts, made: Collection[str]) -> Iterator[Step]:
+        """Yield what undoes a run that failed; `made` has the programs that made what is there."""
         yield from ()
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
@@ -112,10 +112,14 @@ class Procedure:
 
 
 def same_contents(one: Contents | None, two: Contents | None) -> bool:
-    """Say whether a database holds the same tables, each with as many rows."""
+    """Say whether a database holds the same tables, each with as many rows.
+
+    Where these are only estimated, the server's statistics tell whether any was changed.
+    """
     if one is None or two is None:
         return False
-    first, second = ({(table.oid, table.file, table.rows) for table in contents.tables.values()}
+    first, second = ({(table.oid, table.file, table.rows if table.exact else table.changes)
+                      for table in contents.tables.values()}
                      for contents in (one, two))  # fmt: skip
     return first == second
 

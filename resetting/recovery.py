@@ -21,8 +21,8 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
     settled = server.wait_for_commands() if outcome.failed else True
     now, raised = server.look(procedure.looks), Interrupted if name else Failed
     what = f"Interrupted by {name}." if name else why.what
-    made = createdb_ran(outcome, before, now, server.made_oid)
-    again = procedure.retry(outcome.step)
+    made = programs_that_made(outcome, before, now, server.made_oid)
+    again = procedure.retry(None if name or outcome.cut else outcome.step)
     left = {session.pid for session in now.sessions}
     ended = [one for one in procedure.blocking(before) if wish.force and one.pid not in left]
     screen.ended(ended)
@@ -43,14 +43,17 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
     raise raised(Finding(said, mend), tuple(map(str, outcome.done)))
 
 
-def createdb_ran(outcome: Outcome, before: Facts, now: Facts, made: int) -> bool:
-    """Say whether the database that is there now was made by this run's own createdb (H42).
+def programs_that_made(outcome: Outcome, before: Facts, now: Facts, made: int) -> set[str]:
+    """Give createdb if the database that is there is this run's own, flask if migrations are (H42).
 
     The server finishes what a createdb began that a signal ended; then it is empty and ours.
+    A flask db init that failed by itself may have met what somebody else made.
     """
+    begun = [*outcome.done, *([outcome.step] if outcome.cut and outcome.step else [])]
+    made_by = {step.program for step in begun} & {"createdb", "flask"}
     if any(step.program == "createdb" for step in outcome.done):
-        return made in (0, now.oid)
-    new = now.database if now.oid != before.oid else None
-    cut = outcome.cut and outcome.step and outcome.step.program == "createdb"
-    ours = cut and new and new.owned and new.contents
-    return bool(ours and not ours.tables)
+        ours = made in (0, now.oid)
+    else:
+        new = now.database if now.oid != before.oid else None
+        ours = bool(new and new.owned and new.contents and not new.contents.tables)
+    return made_by if ours else made_by - {"createdb"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import fail
 from .building import source_of, stays
 from .facts import Database, Facts
+from .pairs import half_carried
 from .procedures import count, same_contents
 from .wishes import Wish
 
@@ -14,10 +15,10 @@ def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
     name, contents = now.settings.database, now.contents
     if not contents or same_contents(before.contents, contents):
         fail("Backscope took no action.", hint)
+    gone = f"; gone: {before.contents.counts}" if before.contents and before.contents.rows else ""
     if contents.rows:
         mend = f"{wish.make('rebuild', carry=True)}   renews the structure"
-        fail(f"{name} still holds rows in {contents.counts}: no tables of the models.", mend)
-    gone = f"; gone: {before.contents.counts}" if before.contents and before.contents.rows else ""
+        fail(f"{name} still holds rows in {contents.counts}: not in the models{gone}.", mend)
     return f"{name} is cleared: {count(len(contents.tables), 'table')}, no rows{gone}"
 
 
@@ -35,7 +36,7 @@ def built(wish: Wish, before: Facts, now: Facts, aside: Database | None) -> str:
     Raises Failed if a revision or a table lacks, or rows are odd (H18, H47).
     """
     name, contents = now.settings.database, now.contents
-    verbose = f"{wish.again()} VERBOSE=1   shows what flask db says"
+    verbose = f"{wish.again(verbose=True)}   shows what flask db says"
     if not contents:
         why = now.trouble.what if now.trouble else f"{name} is not there."
         fail(f"The result could not be checked: {why}", wish.make("status"))
@@ -54,6 +55,18 @@ def built(wish: Wish, before: Facts, now: Facts, aside: Database | None) -> str:
         mend = now.settings.psql("template1", "...   to empty template1", role=False)
         fail(f"{name} is not empty: template1 brought {contents.counts}.", mend)
     return text
+
+
+def less(wish: Wish, facts: Facts) -> str:
+    """Say what would lose less than a rebuild, or what comes instead of what it loses."""
+    source, differences = half_carried(facts), facts.app.differences
+    if source:
+        return f" The rows of {source.name} come instead."
+    if differences is None or wish.carry:
+        return ""
+    if differences:
+        return f" {wish.again(carry=True)} would bring the rows along."
+    return f" Its structure is already that of the models, so {wish.make('clear')} is enough."
 
 
 def carried(wish: Wish, before: Facts, now: Facts, source: Database) -> str:

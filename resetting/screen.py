@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import IO, Iterable, Sequence
 
 from . import Failed, Finding, Refused
 from .commands import Step, halves, quote, tilde
-from .facts import Facts, Session
-from .settings import STRONGER, Settings
+from .facts import Session
+from .settings import EXACT, STRONGER, Settings
 from .wishes import BACKSCOPES, Wish
 
 LABEL = 13  # columns of the labels
@@ -56,13 +55,16 @@ def columns(stream: IO[str] | None = None) -> int:
     return shutil.get_terminal_size().columns if on_terminal else sys.maxsize
 
 
-def folded(text: str, indent: int = 0, stream: IO[str] | None = None) -> str:
-    """Give sentences behind an indent, folded at the width of a terminal, never elsewhere."""
+def folded(text: str, indent: int = 0, stream: IO[str] | None = None, mark: str = "") -> str:
+    """Give sentences behind an indent, folded at the width of a terminal, never elsewhere.
+
+    Each line begins with the `mark`, that of a comment perhaps.
+    """
     lines = []
     for line in re.sub(
         r" (?=(about )?[\d?])", "\N{NO-BREAK SPACE}", text
     ).splitlines():  # a table, its rows
-        margin = " " * (indent + len(line) - len(line.lstrip()))
+        margin = " " * (indent + len(line) - len(line.lstrip())) + mark
         room = max(columns(stream), len(margin) + 20)
         lines.append(textwrap.fill(
             line.strip(), room, initial_indent=margin, subsequent_indent=margin,
@@ -89,16 +91,17 @@ def command(one: Step, indent: int) -> list[str]:
 def advice(mend: str, indent: int, stream: IO[str] | None = None) -> list[str]:
     """Give the commands that help, each unbroken; what it is for stands behind a #.
 
-    It has a line of its own where it does not fit, and for zsh, where a # that is typed is none.
+    It has a line of its own where it does not fit, and for zsh, where a # that is typed is
+    none; it comes first, since what follows a command is read by it, if it asks for a password.
     """
     lines, apart = [], os.environ.get("SHELL", "").endswith("zsh")
-    for line in mend.splitlines():
-        words, purpose = halves(line)
-        parts = [part for part in (words, purpose and f"# {purpose.strip()}") if part]
-        if not apart and indent + len(" ".join(parts)) <= columns(stream):
-            parts = [" ".join(parts)]
-        lines += [folded(part, indent, stream) if part[0] == "#" else " " * indent + part
-                  for part in parts]  # fmt: skip
+    for words, purpose in map(halves, mend.splitlines()):
+        line = f"{words} # {purpose}" if words and purpose else words
+        if words and (not purpose or (not apart and indent + len(line) <= columns(stream))):
+            lines.append(" " * indent + line)
+            continue
+        lines += folded(purpose, indent, stream, "# ").splitlines()
+        lines += [" " * indent + words] if words else []
     return lines
 
 
@@ -108,7 +111,7 @@ def mends(finding: Finding, stream: IO[str] | None = None) -> str:
     return "\n".join([*lines, *advice(finding.mend, 6, stream)])
 
 
-def row(label: str, text: str, dry_run: bool = False, mend: str = "") -> None:
+def row(label: str, text: str, dry_run: bool = False, mend: str = "", red: str = "") -> None:
     """Print a row of the table that a run begins with; in a dry run it is a comment."""
     margin = "# " if dry_run else ""
     text = text.replace("->", "to") if dry_run else text  # in a shell without comments
@@ -118,6 +121,8 @@ def row(label: str, text: str, dry_run: bool = False, mend: str = "") -> None:
         text, commands = f"{text}: {commands[0].strip()}", []
     lines = [line[len(margin) :] for line in (*folded(text, indent).splitlines(), *commands)]
     if lines:
+        if red and lines[-1].endswith(red):
+            lines[-1] = lines[-1][: -len(red)] + paint(red, RED)
         lines[0] = paint(label.ljust(LABEL), BOLD) + lines[0][LABEL:]
         say("\n".join(margin + line for line in lines))
 
@@ -148,55 +153,28 @@ def broken(error: BaseException) -> None:
     say("      make db-status   tells the state of things", error=True)
 
 
-def target(wish: Wish, facts: Facts) -> None:
-    """Print the checkout and the database."""
-    settings, database, prefix = facts.settings, facts.database, Path(sys.prefix)
-    inner = prefix.relative_to(settings.checkout) if settings.checkout in prefix.parents else None
-    git = ["git", "-C", str(settings.checkout), "rev-parse", "--short", "HEAD"]
-    try:
-        revision = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:
-        revision = ""
-    at = f" ({revision})" if revision else ""
-    text = f"{tilde(settings.checkout)}{at}, venv {inner or tilde(prefix)}"
-    kind = paint(settings.environment, RED) if facts.production else settings.environment
-    row("Backscope", text if kind in ("development", "") else f"{text}, {kind}", wish.dry_run)
-    text = f"{settings.database} on {settings.where} as {settings.user}"
-    if facts.reached and not database:
-        text += ": not there yet"
-    elif database:
-        counts = facts.contents.counts or "no rows" if facts.contents else "cannot be looked into"
-        text += f": {database.size}, {counts}"
-    row("Database", text, wish.dry_run)
-    for name in settings.overrides:
-        text = f"{name}={quote(settings.values[name])} is from the environment"
-        also = f", .env says {settings.dotenv[name]}" if name in settings.dotenv else ""
-        row("", text + also, wish.dry_run)
-    if wish.left_out:
-        text = f"{', '.join(wish.left_out)} {'is' if len(wish.left_out) == 1 else 'are'} in"
-        row("Left out", f"{text} the environment; here only what make is told counts", wish.dry_run)
-
-
 def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish, refused: bool = False) -> None:
     """Print the commands, with where they go, so that a shell can run them (H25, H56).
 
-    Those that are `refused` are comments.
+    It stops at the first that fails. Those that are `refused` are comments.
     """
-    lines = ["# the password goes into PGPASSWORD; it is not shown"]
+    lines, steps = ["# the password goes into PGPASSWORD; it is not shown"], list(steps)
     names = {"PGHOST": settings.host, "PGPORT": settings.port, "PGUSER": settings.user,
              **{name: wish.given[name] for name in BACKSCOPES if name in wish.given}}  # fmt: skip
     said = " ".join(f"{name}={quote(text)}" for name, text in names.items() if text)
     stronger = [name for name in STRONGER if name in settings.environ]
     if stronger:
         lines.append(f"unset {' '.join(stronger)}")
-    lines.append(f"export {said}")
+    if any(step.into for step in steps):
+        said += f" PGOPTIONS={quote(EXACT)}"
+    lines += [f"export {said}", "(set -e"]
     if Path.cwd() != settings.checkout:
         lines.append(f"cd {tilde(settings.checkout)}")
-    for line in [*lines, *map(str, steps)]:
+    for line in [*lines, *map(str, steps), ")"]:
         say(line if not refused else f"# {line.lstrip('# ')}".replace("\n", "\n# "))
 
 
-def ask(sentence: str, answer: str, instead: str) -> None:
+def ask(sentence: str, answer: str, instead: str, again: str) -> None:
     """Have `answer` typed; raise Refused if nobody sees the question, or another is typed (H53)."""
     say(f"\n{paint(folded(sentence), BOLD)}")
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
@@ -206,12 +184,12 @@ def ask(sentence: str, answer: str, instead: str) -> None:
     typed = sys.stdin.buffer.readline().decode(errors="replace")
     if typed.rstrip("\r\n") != answer:
         what = f"What was typed is not {answer}." if typed.strip() else "Nothing was typed."
-        raise Refused(Finding(what, "   the same command asks again"))
+        raise Refused(Finding(what, f"{again}   asks again"))
 
 
 def done(result: str, seconds: float) -> None:
     """Print what was reached."""
-    say(paint(folded(f"{result}, in {seconds:.1f} s"), GREEN))
+    say(paint(folded(f"{result}, in {seconds:.1f}\N{NO-BREAK SPACE}s"), GREEN))
 
 
 def ended(sessions: Sequence[Session]) -> None:
@@ -227,7 +205,7 @@ def step(number: int, total: int, one: Step, apart: bool) -> None:
     head = f"[{number}/{total}] "
     lines = command(one, len(head))
     lines[0] = head + lines[0]
-    say("\n".join([*lines[:-1], lines[-1].ljust(50)]), end="\n" if apart else " ")
+    say("\n".join([*lines[:-1], lines[-1].ljust(0 if apart else 50)]), end="\n" if apart else " ")
 
 
 def took(seconds: float, mark: str, apart: bool) -> None:
@@ -240,6 +218,9 @@ def output(lines: Sequence[str]) -> None:
     text = [line for line in lines if line.strip()]
     starts = [n for n, line in enumerate(text) if line.startswith("Traceback (most recent call")]
     if starts:
-        rest = [line for line in text[starts[-1] + 1 :] if not line.startswith(" ")]
+        trace = text[starts[-1] + 1 :]
+        rest = [line for line in trace if not line.startswith(" ")]
+        if rest and rest[0].startswith("SyntaxError"):
+            rest[:0] = [line.strip() for line in trace if line.startswith("  File")][-1:]
         text = rest[:3] or text
     say("".join(f"      {line}\n" for line in text[-12:]), end="")

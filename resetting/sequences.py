@@ -22,6 +22,7 @@ class Inside(Procedure):
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         yield from guards.usable(self.wish, facts)
+        yield from guards.half_filled(self.wish, facts)
         yield from guards.sequence_table(self.wish, facts)
 
     def blocking(self, facts: Facts) -> list[Session]:

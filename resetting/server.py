@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 import time
 import zlib
@@ -16,9 +15,8 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from . import Finding, looking
+from . import Finding, looking, misfits
 from .backscope import LOOKING
-from .commands import identifier, quote
 from .facts import Database, Facts, Looks
 from .folders import look_at_folders
 from .looking import rows
@@ -66,11 +64,11 @@ class Server:
                 self.connection = connect(self.settings, database)
                 if rows(self.connection, "SHOW lock_timeout")[0]["lock_timeout"] != "1s":
                     self.connection.close()  # what we asked for did not get through (H34)
-                    self.trouble, self.connection = pooler(self.settings), None
+                    self.trouble, self.connection = misfits.pooler(self.settings), None
                 return
             except psycopg2.Error as error:
                 self.maintained = self.maintained and database != MAINTENANCE
-                self.trouble = self.trouble or no_connection(self.settings, error)
+                self.trouble = self.trouble or misfits.no_connection(self.settings, str(error))
 
     def close(self) -> None:
         """Close the connection, and so give the lock back."""
@@ -165,7 +163,7 @@ class Server:
                 facts = replace(facts, copied=looks.exact and self._copied(facts))
                 facts = replace(facts, **self._elsewhere(facts, looks.others))
         except psycopg2.Error as error:
-            facts = replace(facts, trouble=no_connection(settings, error))
+            facts = replace(facts, trouble=misfits.no_connection(settings, str(error)))
         return facts
 
     def _answers(self) -> bool:
@@ -210,39 +208,3 @@ class Server:
             except psycopg2.Error:
                 hidden.append(row["name"])
         return {"others": others, "hidden": tuple(hidden)}
-
-
-def pooler(settings: Settings) -> Finding:
-    """Name a connection pooler, which a reset cannot go through (H34)."""
-    what = f"A connection pooler such as PgBouncer answers at {settings.where}, not PostgreSQL."
-    return Finding(what, "POSTGRES_PORT=5432 make db-status   names the server's own port")
-
-
-def no_connection(settings: Settings, error: psycopg2.Error) -> Finding:
-    """Say why there is no connection, in one line (H10), and what helps."""
-    text = settings.mask(str(error))
-    if "unsupported startup parameter" in text:
-        return pooler(settings)
-    reasons = re.findall(r"failed: (?:FATAL: +)?(.+)", text)
-    reasons = [one for one in reasons if "no encryption" not in one] or reasons  # libpq's 2nd try
-    reason = (reasons[-1] if reasons else text.strip().partition("\n")[0]).rstrip(".")
-    role = identifier(settings.user)
-    create = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD '...'")
-    host = f"-h {quote(settings.host)} " if settings.host else ""
-    mend = f"pg_isready {host}-p {settings.port}   tells whether it runs"
-    if "connections for role" in reason:
-        mend = settings.superuser(f"ALTER ROLE {role} CONNECTION LIMIT -1")
-    elif re.search('role ".*" does not exist', reason):
-        mend = create
-    elif "no encryption" in reason and os.environ.get("PGSSLMODE") == "disable":
-        mend = settings.change("PGSSLMODE")
-    elif "translate host name" in text:
-        mend = settings.change("POSTGRES_HOST")
-    elif re.search("password|authentication", reason):
-        names = [name for name in ("POSTGRES_USER", "POSTGRES_PASSWORD") if settings.values[name]]
-        unset = [name for name in names if settings.origin(name) == "default"]
-        if unset:
-            reason += f", and {' and '.join(unset)} {'are' if unset[1:] else 'is'} not set"
-        lines = dict.fromkeys([*map(settings.change, names), f"{create}, if there is no such role"])
-        mend = "\n".join(lines)
-    return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)

@@ -1,4 +1,4 @@
-"""Where Backscope is and which database it uses, by its own rule; what its processes get.
+"""Which database Backscope uses, by its own rule; what its processes get.
 
 Knows files and variables; knows neither a server nor what is in a database.
 """
@@ -18,6 +18,7 @@ from . import Finding, Refused
 from . import commands as write
 
 LOCK_TIMEOUT = "5s"  # how long a command waits for a lock before it gives up (H12)
+EXACT = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1"  # as pg_dump has it
 CONNECT_TIMEOUT = 10  # seconds until a server that does not answer is given up
 APPLICATION = f"backscope-reset-{os.getpid()}"  # application_name of what this run starts
 
@@ -36,7 +37,8 @@ TARGET = ("POSTGRES_DB", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER")
 HARMLESS = ("PGSSL", "PGGSS", "PGKRB", "PGCHANNELBINDING", "PGREQUIREAUTH", "PGLOCALEDIR")
 # Those that win over a host and a port which are named.
 STRONGER = ("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS")
-FLASKS = ("FLASK_APP", "FLASK_ENV_FILE", "FLASK_SKIP_DOTENV", "FLASK_DB_")  # redirect flask (H37)
+# What redirects flask (H37), or has it wait at its end.
+FLASKS = ("FLASK_APP", "FLASK_ENV_FILE", "FLASK_SKIP_DOTENV", "FLASK_DB_", "PYTHONINSPECT")
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,15 @@ class Settings:
     def origin(self, name: str) -> str:
         """Say where a variable of Backscope's comes from."""
         if name in self.environ:
-            return "the environment"
+            told = name in self.environ.get("RESET_VARIABLES", "").split()
+            return "make's command line" if told else "the environment"
         return ".env" if name in self.dotenv else "default"
 
     def change(self, name: str) -> str:
         """Give the command that changes a variable where it is set."""
+        origin = self.origin(name) if name in DEFAULTS else "the environment"
+        if origin == "make's command line":
+            return f"   without {name}=, or with the right one: it wins over .env"
         if name in self.environ:
             return f"unset {name}   or set it right: the environment wins over .env"
         return f"${{EDITOR:-vi}} {write.tilde(self.checkout / '.env')}"
@@ -114,9 +120,9 @@ class Settings:
         given = {**{name: words[name] for name in words if words[name]}, "dbname": database}
         return " ".join(f"{name}={write.conninfo_value(given[name])}" for name in given)
 
-    def psql(self, database: str, sql: str, role: bool = True) -> str:
+    def psql(self, database: str, *sql: str, role: bool = True) -> str:
         """Give a psql command that goes to this server from anywhere (H56)."""
-        words = ["psql", self.conninfo(database, role), "-c", sql]
+        words = ["psql", self.conninfo(database, role), *(w for one in sql for w in ("-c", one))]
         return " ".join(map(write.quote, [*self.away(), *words]))
 
     def client(self, program: str, name: str) -> str:
@@ -129,9 +135,9 @@ class Settings:
         """Give what keeps a command that is typed elsewhere from another server (H27, H56)."""
         return ["env", "-u", "PGHOSTADDR"] if "PGHOSTADDR" in self.environ else []
 
-    def superuser(self, sql: str) -> str:
+    def superuser(self, *sql: str) -> str:
         """Give a command that somebody else has to type."""
-        return f"{self.psql('postgres', sql, role=False)}   as a superuser"
+        return f"{self.psql('postgres', *sql, role=False)}   as a superuser"
 
     def mask(self, text: str) -> str:
         """Give a text from outside without the password, unless that is a name, too (H25, H52)."""
@@ -164,23 +170,11 @@ class Settings:
         ours = {
             "PGHOST": self.host, "PGPORT": self.port, "PGUSER": self.user,
             "PGPASSWORD": self.password, "PGCLIENTENCODING": "UTF8",
-            "PGOPTIONS": f"-c lock_timeout={LOCK_TIMEOUT}", "PGAPPNAME": APPLICATION,
+            "PGOPTIONS": f"-c lock_timeout={LOCK_TIMEOUT} {EXACT}", "PGAPPNAME": APPLICATION,
             "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
         }  # fmt: skip
         children.update({name: text for name, text in ours.items() if text})
         return {**children, **self.values}
-
-
-def find_checkout(folder: str) -> Path:
-    """Give the Backscope checkout at `folder`; raise Refused if it is none."""
-    path = Path(folder).expanduser().resolve()
-    if folder and (path / "flaskr" / "config.py").is_file():
-        return path
-    what = f"{write.quote(folder)} is no Backscope checkout: it has no flaskr/config.py."
-    near = [path / "backscope", path.parent / "backscope", *path.parents]
-    found = [str(one) for one in near if (one / "flaskr" / "config.py").is_file()]
-    where = write.quote(next(iter(found), "../backscope"))
-    raise Refused(Finding(what, f"make db-status BACKSCOPE_DIR={where}   names the checkout"))
 
 
 def read_dotenv(path: Path) -> str:

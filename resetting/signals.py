@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from . import Finding, Interrupted
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 CAME: list[Interrupted] = []  # while it looks; code in C may swallow what a handler raises
 
 
@@ -71,4 +71,4 @@ class Signals:
         typed = self.caught == signal.SIGINT and self.asking and sys.stdin.isatty()
         for command in [] if typed else self.running:
             with contextlib.suppress(OSError):
-                command.signal(signal.SIGTERM if self.caught == signal.SIGHUP else self.caught)
+                command.signal(self.caught if self.caught == signal.SIGINT else signal.SIGTERM)

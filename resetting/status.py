@@ -7,8 +7,8 @@ from typing import Iterator, Mapping, Sequence
 
 from . import Finding
 from .commands import numbered, tilde
-from .facts import Database, Facts, Folder, Looks
-from .pairs import half_carried, holds, number_of, pairs, whose
+from .facts import SEQUENCE_COLUMNS, Database, Facts, Folder, Looks
+from .pairs import MISPLACED, half_carried, holds, number_of, pairs, whose
 from .procedures import Procedure
 from .screen import GREEN, RED, mends, paint, row, say
 from .settings import DEFAULTS
@@ -38,7 +38,7 @@ def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) ->
         stuck = stuck_in_words(wish, facts)
         row("Stuck", stuck.what, mend=stuck.mend)
     row("Unfinished", unfinished.what, mend=unfinished.mend)
-    for kept in kept_in_words(wish, facts):
+    for kept in kept_in_words(wish, facts, whole=not unfinished.what):
         row("Kept", kept.what, mend=kept.mend)
     left_over = left_over_in_words(facts)
     row("Left over", left_over.what, mend=left_over.mend)
@@ -60,7 +60,7 @@ def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) ->
 def settings_in_words(facts: Facts) -> str:
     """Say where each setting comes from."""
     lines, settings = [], facts.settings
-    for origin in ("the environment", ".env", "default"):
+    for origin in ("make's command line", "the environment", ".env", "default"):
         names = [name.replace("POSTGRES_", "") for name in DEFAULTS
                  if settings.origin(name) == origin and settings.values[name]]  # fmt: skip
         where = "by default" if origin == "default" else f"from {origin}"
@@ -99,10 +99,12 @@ def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:
     kept = source or next(iter(facts.kept.values()), None)
     number = number_of(facts, kept) if kept else 0
     undo = f"\n{wish.make('undo', number=number)}   brings {kept.name} back" if kept else ""
-    anew = f"{wish.make('rebuild')}   finishes it{undo}"
+    anew = f"{wish.make('rebuild')}   finishes it"
+    if kept:
+        rows = f"{wish.make('rebuild', carry=True)}   finishes it, with the rows of {kept.name}"
+        anew = f"{rows}\n{anew}, empty{undo}"
     if pairs(facts).next_move():
-        return Finding("an undo: the databases were swapped, their migrations not yet",
-                       wish.make("undo"))  # fmt: skip
+        return Finding(f"the migrations are {MISPLACED}", f"{wish.make('undo')}   moves them")
     if source:
         return Finding(f"the rows of {source.name} are still to come",
                        f"{wish.make('rebuild', carry=True)}   fetches them{undo}")  # fmt: skip
@@ -126,9 +128,11 @@ def models_in_words(wish: Wish, facts: Facts) -> Finding:
     return Finding("\n".join(lines), wish.make("rebuild", carry=True) if found else "")
 
 
-def kept_in_words(wish: Wish, facts: Facts) -> Iterator[Finding]:
-    """Say what is kept, with the commands that bring each back and that remove it."""
-    source = half_carried(facts)
+def kept_in_words(wish: Wish, facts: Facts, whole: bool) -> Iterator[Finding]:
+    """Say what is kept, and the command that brings each back; if all is `whole`, what removes it.
+
+    Else its rows might be the only ones.
+    """
     for number, database in sorted(facts.kept.items()):
         remove = facts.settings.client("dropdb", database.name)
         folder, text = own_folder(facts, number, database), "; its migrations are not there"
@@ -138,7 +142,7 @@ def kept_in_words(wish: Wish, facts: Facts) -> Iterator[Finding]:
             if folder is facts.folders.numbered.get(number) and not shared(facts, folder, database):
                 remove += f" && {removal([folder])}"
         mend = f"{wish.make('undo', number=number)}   brings it back"
-        if database is not source:  # its rows are still to come
+        if whole:
             mend += f"\n{remove}   removes it"
         yield Finding(f"{database.name}: {database.described}{text}", mend)
 
@@ -182,8 +186,9 @@ def removal(folders: Sequence[Folder]) -> str:
 def stuck_in_words(wish: Wish, facts: Facts) -> Finding:
     """Say which downloads never finished, by name up to a handful (H30)."""
     if facts.stuck is None and facts.tables:
-        why = "the table sequences is not as it is known, or too large, or locked"
-        return Finding(f"not looked for: {why}", "")
+        known = facts.contents and not SEQUENCE_COLUMNS - facts.contents.sequence_columns
+        why = "locked, or too large" if known else "not as it is known"
+        return Finding(f"not looked for: the table sequences is {why}", "")
     if not facts.stuck:
         return Finding("", "")
     more = f" and {len(facts.stuck) - HANDFUL:,} more" if len(facts.stuck) > HANDFUL else ""

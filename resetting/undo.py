@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Collection, Iterator
 
 from . import Failed, Finding, guards
 from .aside import close, folder_moves, open_again
 from .commands import Step, numbered, rename, tilde
 from .facts import Facts, Looks, Session
-from .pairs import WAITING, holds, pairs
+from .pairs import MISPLACED, WAITING, holds, pairs
 from .procedures import Procedure
 
 
@@ -75,7 +75,7 @@ class Undo(Procedure):
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
         number = self.number(facts)
         if self.begun(facts):
-            yield "Undo", "begun: the databases were swapped, their migrations not yet"
+            yield "Migrations", MISPLACED
         elif number in facts.kept:
             kept, current = facts.kept[number], facts.database
             yield "Comes", f"{kept.name}: {kept.described}"
@@ -112,7 +112,7 @@ class Undo(Procedure):
         """An undo says itself how far it came."""
         return False
 
-    def put_back(self, before: Facts, now: Facts, made: bool) -> Iterator[Step]:
+    def put_back(self, before: Facts, now: Facts, made: Collection[str]) -> Iterator[Step]:
         """Yield the opening of doors; a swap that was begun is finished by running it again."""
         yield from open_again(now.database, *now.kept.values())
 

@@ -9,10 +9,11 @@ import argparse
 import difflib
 import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from . import Finding, Refused, refuse
-from .commands import quote
+from .commands import quote, tilde
 from .settings import TARGET
 
 ON, OFF = ("1", "yes", "true", "on"), ("0", "no", "false", "off", "")
@@ -34,7 +35,7 @@ MAKES_OWN = ("MAKEFLAGS", "MFLAGS", "MAKE", "SHELL", "CURDIR", "MAKEFILES")
 
 @dataclass(frozen=True)
 class Wish:
-    """A command with all that was said about it."""
+    """A command with all that was said about it; as a string, how it is typed."""
 
     verb: str
     folder: str = "."
@@ -49,6 +50,7 @@ class Wish:
     verbose: bool = False
     given: Mapping[str, str] = field(default_factory=dict)  # Backscope's variables, not .env's
     left_out: tuple[str, ...] = ()  # make's variables that were only in the environment
+    by: str = "make"  # what it was typed with: make with its file, or bin/backscope-reset
 
     @property
     def keeps(self) -> bool:
@@ -56,25 +58,42 @@ class Wish:
         return self.keep or self.carry
 
     def again(self, **changes: Any) -> str:
-        """Give the same wish as a make command, with some of it changed."""
-        return self.make(self.verb, **changes)
+        """Give the same wish as a command, with some of it changed."""
+        return str(replace(self, **{"confirm": None, "verbose": False, **changes}))
 
     def make(self, verb: str, **changes: Any) -> str:
-        """Give another command about the same database as a make command."""
+        """Give another command about the same database."""
         if verb != self.verb:  # another one takes other words
             alone = {"sequences": (), "number": 0, "keep": False, "carry": False, "force": False}
             changes = {"verb": verb, **alone, **changes}
-        wish = replace(self, **changes)
-        words = [f"make db-{verb}"]
-        if wish.sequences:
-            words.append(f"SEQ={quote(' '.join(wish.sequences))}")
-        if wish.number:
-            words.append(f"N={wish.number}")
-        on = [name for name in ("keep", "carry", "force", "production") if getattr(wish, name)]
-        words += [f"{name.upper()}=1" for name in on]
-        if wish.folder != ".":
-            words.append(f"BACKSCOPE_DIR={quote(wish.folder)}")
-        return " ".join([*words, *(f"{name}={quote(text)}" for name, text in wish.given.items())])
+        return self.again(**changes)
+
+    @property
+    def help(self) -> str:
+        """The command that tells what can be said."""
+        return f"{self.by} help" if self.by_make else f"{self.by} {self.verb} --help"
+
+    @property
+    def by_make(self) -> bool:
+        """Whether it was typed with make."""
+        return self.by.partition(" ")[0] == "make"
+
+    def __str__(self) -> str:
+        on = [name for name in ("keep", "carry", "force", "production", "verbose")
+              if getattr(self, name)]  # fmt: skip
+        folder = None if self.folder == "." else self.folder
+        given, number = {f"{name}=": text for name, text in self.given.items()}, self.number or ""
+        if self.by_make:
+            sequences = f"SEQ={quote(' '.join(self.sequences))}" if self.sequences else ""
+            words = [self.by, f"db-{self.verb}", sequences, f"N={number}" if number else ""]
+            words += [f"{name.upper()}=1" for name in on]
+            said = {"BACKSCOPE_DIR=": folder, **given, "CONFIRM=": self.confirm}
+        else:
+            words = [f"{name}{quote(text)}" for name, text in given.items()]
+            words += [self.by, self.verb, *self.sequences, str(number), *(f"--{one}" for one in on)]
+            said = {"--backscope-dir ": folder, "--confirm ": self.confirm}
+        more = [f"{name}{quote(text)}" for name, text in said.items() if text is not None]
+        return " ".join(filter(None, [*words, *more]))
 
 
 def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_run: bool) -> Wish:
@@ -84,18 +103,18 @@ def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_r
     that are unknown (H50) or that the target does not take, and for values that are neither
     on nor off (H49).
     """
-    names = environ.get("RESET_VARIABLES", "").split()
-    takes = (*takes, "folder")
+    names, file = environ.get("RESET_VARIABLES", "").split(), environ.get("RESET_FILE", "")
+    takes, by = (*takes, "folder"), f"make -f {quote(file)}" if file else "make"
     found: list[Finding] = []
     for name in names:
         if name not in (*VARIABLES, *OTHERS, *MAKES_OWN):
             near = difflib.get_close_matches(name.upper(), [*VARIABLES, *OTHERS], 1, 0.5)
             what = f"There is no variable {name}" + (f"; did you mean {near[0]}?" if near else ".")
-            found.append(Finding(what, "make help   lists them all"))
+            found.append(Finding(what, f"{by} help   lists them all"))
         elif name in VARIABLES and VARIABLES[name] not in takes:
             what = f"make db-{verb} takes no {name}."
             its = " ".join(one for one in VARIABLES if VARIABLES[one] in takes)
-            found.append(Finding(what, f"make help   tells what they mean; it takes {its}"))
+            found.append(Finding(what, f"{by} help   tells what they mean; it takes {its}"))
     values: dict[str, Any] = {}
     left_out = []
     for name in filter(environ.__contains__, VARIABLES):
@@ -108,15 +127,17 @@ def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_r
             values[attribute] = text.lower() in ON
         else:
             what = f"{name} is {quote(text)}, which is neither on nor off."
-            found.append(Finding(what, f"make db-{verb} {name}=1   or without it"))
+            found.append(Finding(what, f"{by} db-{verb} {name}=1   or without it"))
     refuse(found)
-    return complete(verb, environ, dry_run=dry_run, left_out=tuple(left_out), **values)
+    return complete(verb, environ, by=by, dry_run=dry_run, left_out=tuple(left_out), **values)
 
 
 def complete(verb: str, environ: Mapping[str, str], sequences: Sequence[str] = (),
              number: str | None = None, **rest: Any) -> Wish:  # fmt: skip
     """Give a wish with its sequences and number understood; raise Refused if they are none."""
-    given = {name: environ[name] for name in BACKSCOPES if name in environ}
+    given = {name: environ[name] for name in (*BACKSCOPES, "PYTHON") if name in environ}
+    if given.get("PYTHON") == "python3":
+        del given["PYTHON"]
     wish = Wish(verb, given=given, **rest)
     if number and not re.fullmatch("[1-9][0-9]{0,5}", number, re.A):
         what = f"N is {quote(number)}, which is no number of a kept database."
@@ -134,17 +155,30 @@ def sequence_ids(wish: Wish, parts: Sequence[str]) -> tuple[str, ...]:
     bad = [word for word in words if not re.fullmatch("[Aa][0-9]{1,6}", word)]
     meant = re.findall("[^,; ]+", " ".join(words))
     clear = meant and all(re.fullmatch("[Aa]?[0-9]{1,6}", word) for word in meant)
-    ids = tuple(dict.fromkeys(f"A{int(word.lstrip('Aa')):06}" for word in meant if clear))
-    example = 'SEQ="A000045 A000040"   is how sequences are named'
+    known = meant if clear else [word for word in words if word not in bad]
+    ids = tuple(dict.fromkeys(f"A{int(word.lstrip('Aa')):06}" for word in known))
+    help_ = f"{wish.help}   tells how sequences are named"
     if parts and not words:
-        raise Refused(Finding("SEQ is empty: it names no sequence.", example))
+        raise Refused(Finding("SEQ is empty: it names no sequence.", help_))
     if bad:
         are = "are no OEIS sequence numbers" if len(bad) > 1 else "is no OEIS sequence number"
-        mend = (
-            f"{replace(wish, sequences=ids).again()}   is what may be meant" if clear else example
-        )
+        rest = "is what may be meant" if clear else "leaves that out"
+        mend = f"{replace(wish, sequences=ids).again()}   {rest}" if ids else help_
         raise Refused(Finding(f"{', '.join(map(quote, bad))} {are}.", mend))
     return ids
+
+
+def find_checkout(wish: Wish) -> Path:
+    """Give the Backscope checkout that is meant; raise Refused if it is none."""
+    path = Path(wish.folder).expanduser().resolve()
+    if wish.folder and (path / "flaskr" / "config.py").is_file():
+        return path
+    near = [path / "backscope", path.parent / "backscope", *path.parents]
+    found = [str(one) for one in near if (one / "flaskr" / "config.py").is_file()]
+    there = wish.make("status", folder=next(iter(found), "../backscope"))
+    said = tilde(path) if wish.folder else "''"
+    what = f"{said} is no Backscope checkout: it has no"
+    raise Refused(Finding(f"{what} flaskr/config.py.", f"{there}   names the checkout"))
 
 
 def parse(arguments: Sequence[str], verbs: Mapping[str, tuple[str, Sequence[str]]],
@@ -173,9 +207,11 @@ def parse(arguments: Sequence[str], verbs: Mapping[str, tuple[str, Sequence[str]
         if "sequences" in takes:
             command.add_argument("sequences", nargs="*", metavar="A…", help="only these sequences")
         if "number" in takes:
-            command.add_argument("number", nargs="?", metavar="N", help="which kept pair")
+            command.add_argument("number", nargs="?", metavar="N",
+                                 help="which kept pair (default: the newest)")  # fmt: skip
     values = vars(parser.parse_args(arguments))
     verb, by_make = values.pop("verb"), values.pop("make")
     if by_make:
         return from_make(verb, verbs[verb][1], environ, values["dry_run"])
-    return complete(verb, environ, **values)
+    by = quote(environ["RESET_SELF"]) if "RESET_SELF" in environ else "make"
+    return complete(verb, environ, by=by, **values)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 
@@ -93,6 +94,21 @@ def test_h42_somebody_creates_the_target_and_a_signal_ends_another_step(backscop
     assert result.code == 130, result
     assert not [call for call in result.trace if call.startswith("dropdb")]
     assert set(backscope.mine()) == {backscope.name, f"{backscope.name}.~1~"}
+
+
+@pytest.mark.parametrize("there", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_h42_somebody_makes_migrations_before_our_flask_db_init(backscope, there):
+    if not there:
+        shutil.rmtree(backscope.folder / "migrations")
+    databases, rows, files = backscope.snapshot()
+    do = f"mkdir -p {backscope.folder}/migrations && echo 1 >{backscope.folder}/migrations/mine.py"
+    result = backscope.run("rebuild", "--keep", SHELL_BEFORE="createdb*", DO=do)
+    assert result.code == 1, result
+    assert not [call for call in result.trace if call.startswith("rm")]
+    after, same, found = backscope.snapshot()
+    assert (after, same) == (databases, rows)
+    assert b"1\n" in [text for name, text in found.items() if name.endswith("mine.py")]
+    assert {name: found.get(name) for name in files} == files
 
 
 # ------------------------------------------------------------ H43: signals

@@ -1,5 +1,6 @@
 """The app itself (H17 to H20): it does not load, makes nothing, asks, or leaves tables."""
 
+import contextlib
 import shutil
 import subprocess
 
@@ -124,3 +125,23 @@ def test_a_probe_that_hangs_is_given_up(mocker, backscope):
         app = probe.answer(Facts(settings, Folders(False, None, {})))
     assert "did not load within" in app.error
     assert probe._process.poll() == -9
+
+
+def test_h12_an_engine_with_options_of_its_own_waits_no_longer_and_only_looks(backscope):
+    """Its libpq options take the place of PGOPTIONS; and the app makes its tables when loaded."""
+    own = "app.config['SQLALCHEMY_ENGINE_OPTIONS'] = {'connect_args': {'options': '-c jit=off'}}"
+    old = "    app.config.update(oeis_scheme"
+    edit(backscope.folder / "flaskr/__init__.py", old, f"    {own}\n{old}")
+    visit = "class Visit(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\n\n\n"
+    models = backscope.folder / "flaskr/nscope/models.py"
+    edit(models, "class Search(", f"{visit}class Search(")
+    wsgi = backscope.folder / "wsgi.py"
+    make = "with app.app_context():\n    from flaskr import db\n    db.create_all()\n"
+    wsgi.write_text(f"{wsgi.read_text()}\n{make}")
+    before = backscope.snapshot()
+    assert "read-only transaction" in backscope.run("status").out
+    assert backscope.snapshot() == before
+    with contextlib.closing(backscope.postgres.connect(backscope.name)) as holder:
+        holder.autocommit = False
+        holder.cursor().execute("CREATE TABLE visit (id int)")
+        assert "lock timeout" in backscope.run("clear").out

@@ -1,7 +1,10 @@
 """CARRY=1: a rebuild that loses no row, or fails and puts everything back."""
 
+import signal
+import subprocess
+
 import pytest
-from checkout import edit
+from checkout import PASSWORD, edit
 
 ODD = "E'M\\u00f6bius \\t \\n \\r \\\\N \\\\. \\\\ \\x08 \"quoted\" ''single'' {a,b} NULL'"
 ROWS = (
@@ -134,3 +137,60 @@ def test_a_source_that_fails_puts_everything_back(full):
     assert result.code == 1, result
     assert "Everything is as it was before." in result.err
     assert full.snapshot() == before
+
+
+def test_h23_rows_that_cannot_be_seen_are_not_left_behind(full):
+    """As a KEEP=1 FORCE=1 leaves it that was killed after it had closed the database."""
+    before = full.sql(CACHED)
+    close = f"ALTER DATABASE {full.name} ALLOW_CONNECTIONS"
+    full.postgres.sql(f"{close} false")
+    result = full.refused("rebuild", "--carry")
+    assert f"{full.name} cannot be looked into, so its rows would not come along." in result.err
+    mend = next(line for line in result.err.splitlines() if "ALLOW_CONNECTIONS" in line)
+    path = f"{full.postgres.bin}:{full.environ['REAL_PATH']}"
+    typed = {"PATH": path, "PGPASSWORD": PASSWORD}
+    subprocess.run(["sh", "-c", mend], check=True, env=typed, stdout=subprocess.DEVNULL)
+    result = full.run("rebuild", "--carry", **full.fast)
+    assert result.code == 0, result
+    assert full.sql(CACHED) == before
+
+
+def test_values_come_as_they_are_whatever_the_database_writes(full):
+    """And one that was generated is a plain one now."""
+    models = full.folder / "flaskr/nscope/models.py"
+    types = {"day": "Date", "part": "Float", "twice": "Integer"}
+    columns = "".join(f"    {name} = db.Column(db.{types[name]})\n" for name in types)
+    edit(models, "    raw_refs = ", f"{columns}    raw_refs = ")
+    full.sql("ALTER TABLE sequences ADD day date DEFAULT '2026-04-03',"
+             " ADD part float DEFAULT 0.1::float8 + 0.2,"
+             " ADD twice int GENERATED ALWAYS AS (shift * 2) STORED")  # fmt: skip
+    full.postgres.sql(f"ALTER DATABASE {full.name} SET datestyle = 'SQL, DMY'")
+    full.postgres.sql(f"ALTER DATABASE {full.name} SET extra_float_digits = -10")
+    result = full.run("rebuild", "--carry")
+    assert result.code == 0, result
+    seen = full.sql("SELECT day::text, part, twice FROM sequences ORDER BY id")
+    assert seen == [("2026-04-03", 0.1 + 0.2, -2), *[("2026-04-03", 0.1 + 0.2, 0)] * 2]
+
+
+def test_what_was_written_into_a_new_column_is_not_lost_unasked(full):
+    add_column(full, "db.String")
+    full.start("rebuild", "--carry", KILL_BEFORE="psql*IS NULL").communicate()
+    update = "UPDATE sequences SET extra = 'weeks of work' WHERE id = 'A1' RETURNING id"
+    assert full.sql(update) == [("A1",)]
+    before = full.snapshot()
+    for _ in range(50):
+        result = full.run("rebuild", "--carry")
+        if "in the way" not in result.err and "Another reset" not in result.err:
+            break
+    assert result.code == 2, result
+    assert f"The rows of {full.name}.~1~ come instead." in result.out
+    assert full.snapshot() == before
+
+
+@pytest.mark.slow
+def test_a_carry_that_was_interrupted_is_to_be_repeated(full):
+    process, _ = full.hang("psql*TO STDOUT*", "rebuild", "--carry", **full.fast)
+    process.send_signal(signal.SIGINT)
+    result = full.finish(process)
+    assert result.code == 130, result
+    assert "make db-rebuild CARRY=1 # tries it again" in result.err

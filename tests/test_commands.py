@@ -129,7 +129,7 @@ def test_a_literal_is_that_very_text(text):
         ),
         (
             write.copy("old", "new", '"t"', ["a", "b"], "SELECT 1"),
-            "psql -X -d old -c 'COPY \"t\" (\"a\", \"b\") TO STDOUT' | "
+            "psql -X -d old -c 'COPY (SELECT \"a\", \"b\" FROM \"t\") TO STDOUT' | "
             "psql -X -d new -c 'COPY \"t\" (\"a\", \"b\") FROM STDIN; SELECT 1'",
         ),
     ],

@@ -85,7 +85,7 @@ def test_make_tells_its_status_and_what_it_refuses(linked):
         assert said in result.stderr
     result, trace = run(linked, MAKE, "-n", "db-clear", FORCE="1", SEQ="A1")
     assert "# Left out     SEQ, FORCE are in the environment" in result.stdout
-    assert result.stdout.endswith("\nflask clear-database\n")
+    assert result.stdout.endswith("\nflask clear-database\n)\n")
     assert linked.snapshot() == before
 
 
@@ -114,3 +114,17 @@ def test_misuse_is_status_2():
         result = subprocess.run(command, capture_output=True, text=True)
         assert result.returncode == 2
         assert "usage:" in result.stderr
+
+
+def test_h56_what_each_door_advises_is_found_by_it(tmp_path):
+    """No makefile is in the folder, so a plain make would find none."""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+    environ["PYTHON"] = sys.executable
+    tool, file = f"{ROOT}/bin/backscope-reset", f"{ROOT}/Makefile"
+    for command, advised in (
+        ([MAKE, "-f", file, "db-undo", "N=x"], f"make -f {file} db-status"),
+        ([tool, "undo", "x"], f"{tool} status"),
+    ):
+        result = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+        assert advised in result.stderr
+        assert f"PYTHON={sys.executable}" in result.stderr

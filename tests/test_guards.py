@@ -20,8 +20,7 @@ from facts_of import (
 
 from resetting import guards
 from resetting.commands import copy, dropdb, flask, mv
-from resetting.facts import App, Folders, Lock
-from resetting.pairs import UNFINISHED
+from resetting.facts import UNFINISHED, App, Folders, Lock
 
 
 def test_a_confirmation_is_the_very_name():
@@ -226,3 +225,32 @@ def test_programs_that_are_not_there():
     assert finding.what == "dropdb, psql are not on the PATH."
     (finding,) = guards.programs(facts_of(programs=frozenset({"mv", "psql"})), steps)
     assert finding.what == "dropdb is not on the PATH."
+
+
+def test_h23_rows_that_are_to_come_have_to_be_seen():
+    closed = database_of("scope.~1~", contents=None, open=False)
+    carry = wish_of(carry=True)
+    (finding,) = guards.source(carry, facts_of(), closed)
+    assert finding.what.startswith("scope.~1~ cannot be looked into")
+    opens, keeps = finding.mend.splitlines()
+    assert 'ALTER DATABASE "scope.~1~" ALLOW_CONNECTIONS true' in opens
+    assert keeps == "make db-rebuild KEEP=1   keeps it as it is"
+    (finding,) = guards.source(carry, facts_of(), replace(closed, open=True))
+    assert finding.mend == keeps
+    assert list(guards.source(wish_of(keep=True), facts_of(), closed)) == []
+    assert list(guards.source(carry, facts_of(), database_of())) == []
+    assert list(guards.source(carry, facts_of(), None)) == []
+
+
+def test_h21_a_mount_point_cannot_be_renamed(tmp_path, mocker):
+    here = Folders(True, replace(folder_of(), path=tmp_path), {})
+    mocker.patch("pathlib.Path.is_mount", return_value=True)
+    (finding,) = guards.folders(wish_of(), facts_of(folders=here))
+    assert finding.what == f"{tmp_path} is a mount point, which cannot be renamed."
+
+
+def test_h44_migrations_that_were_moved_by_hand_stop_no_rebuild():
+    moved = facts_of(folders=folders_of(None, n4="a"))
+    assert list(guards.undo_begun(wish_of(), moved)) == []
+    (finding,) = guards.undo_begun(wish_of(), replace(moved, kept={1: database_of("scope.~1~")}))
+    assert finding.what == "The migrations are not where they belong, as after an interrupted undo."

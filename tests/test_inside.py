@@ -11,7 +11,8 @@ import pytest
 from checkout import ROOT
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
-TARGET = {"started": NOW.isoformat(), "database": "scope", "user": "me", "oid": 7}
+TARGET = {"started": NOW.isoformat(), "database": "scope", "user": "me", "oid": 7,
+          "session": ["SET x = 1"]}  # fmt: skip
 
 
 def room(name):
@@ -48,6 +49,9 @@ class Connection:
     def rollback(self):
         self.done.append("rollback")
 
+    def commit(self):
+        self.done.append("commit")
+
 
 @pytest.mark.parametrize(
     ("row", "says"),
@@ -75,7 +79,9 @@ def test_h38_a_stranger_is_closed_and_ends_the_process(monkeypatch, mocker, caps
     seat_belt.wear(lambda: TARGET)
     (_, event, connected), how = listen.call_args
     assert (event, how) == ("connect", {"insert": True})  # before any listener of Backscope's
-    connected(Connection(NOW, "scope", "me", "7"), None)
+    ours = Connection(NOW, "scope", "me", "7")
+    connected(ours, None)
+    assert ours.done[-3:] == ["SET x = 1", "close", "commit"]
     assert not ended.called
     connection = Connection(NOW, "other", "me", "7")
     with pytest.raises(SystemExit):
@@ -83,6 +89,15 @@ def test_h38_a_stranger_is_closed_and_ends_the_process(monkeypatch, mocker, caps
     assert connection.done[-1] == "close"
     ended.assert_called_once_with(1)
     assert "was stopped before it did anything there." in capsys.readouterr().err
+
+
+def test_h25_a_traceback_that_nobody_else_masks_has_no_password(monkeypatch, capsys):
+    for name, text in (("PASSWORD", "pw/sE cret"), ("DB", "scope"), ("USER", "me"), ("HOST", "")):
+        monkeypatch.setenv(f"POSTGRES_{name}", text)
+    monkeypatch.setenv("PGPASSWORD", "scope")  # a name, too
+    error = ValueError("no postgresql://me:pw%2FsE%20cret@h/scope: pw/sE cret")
+    seat_belt.hide(ValueError, error, None)
+    assert capsys.readouterr().err == "ValueError: no postgresql://me:***@h/scope: ***\n"
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What is wrong with the settings, or with Backscope itself, a guard at a time; purely."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -125,7 +126,7 @@ def test_h58_the_disposable_one_is_not_the_main_one():
         (App(elsewhere="It opened x."), "It opened x.", "git -C "),
         (App(url={}), "Flask would open what is no URL of a database, but", "git -C "),
         (App(tables={}), "models make no tables", "git -C "),
-        (App(clears=False), "no command clear-database", "git -C "),
+        (App(lacks=("clear-database",)), "no command flask clear-database", "git -C "),
     ],
 )
 def test_what_backscope_itself_puts_in_the_way(app, what, mend):
@@ -137,7 +138,7 @@ def test_what_backscope_itself_puts_in_the_way(app, what, mend):
 def test_a_backscope_that_is_as_it_should_be():
     app = App(tables={"sequences": ("id",)})
     assert list(misfits.backscope(wish_of(), facts_of(app=app), clears=True)) == []
-    lacks = App(clears=False)
+    lacks = App(lacks=("clear-database",))
     assert list(misfits.backscope(wish_of(), facts_of(app=lacks), clears=False)) == []
     (finding,) = misfits.backscope(wish_of(), facts_of(app=App(environments=("a", "b"))), True)
     assert finding.mend.endswith("\n   it knows a, b")
@@ -173,3 +174,22 @@ def test_h9_an_edited_config_names_both_databases(values):
     (finding,) = misfits.backscope(wish_of(), facts, clears=False)
     assert finding.what.startswith("Flask would open precious on the default host:5432 as me, but")
     assert "diff flaskr" in finding.mend
+
+
+def test_a_backscope_that_cannot_be_migrated_as_documented():
+    for app, what in (
+        (App(lacks=("db",)), "This Backscope has no command flask db."),
+        (App(directory="other"), "Backscope keeps its migrations in other, not in migrations."),
+    ):
+        (finding,) = misfits.backscope(wish_of(), facts_of(app=app), clears=False)
+        assert finding.what == what
+    only = App(lacks=("db",))
+    assert list(misfits.backscope(wish_of("clear"), facts_of(app=only), clears=True)) == []
+
+
+def test_h2_an_environment_of_the_checkouts_own_is_not_to_be_changed(monkeypatch):
+    (other,) = misfits.backscope(wish_of(), facts_of(app=App(missing="x")), clears=False)
+    assert other.mend.splitlines()[0].startswith("source ")
+    monkeypatch.setattr(sys, "prefix", "/srv/backscope/.venv")
+    (own,) = misfits.backscope(wish_of(), facts_of(app=App(missing="x")), clears=False)
+    assert own.mend == "pip install -r /srv/backscope/requirements.txt"

@@ -1,10 +1,9 @@
 """Why there is no connection, and what helps (H10, H34): libpq's own words, purely."""
 
-import psycopg2
 import pytest
 from facts_of import settings_of
 
-from resetting.server import no_connection
+from resetting.misfits import no_connection
 
 AT = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL:  '
 
@@ -30,7 +29,7 @@ AT = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL: 
     ],
 )  # fmt: skip
 def test_h10_the_reason_and_what_helps(text, says, helps):
-    finding = no_connection(settings_of(), psycopg2.OperationalError(text))
+    finding = no_connection(settings_of(), text)
     assert says in finding.what
     assert "\n" not in finding.what
     lines = finding.mend.splitlines()
@@ -40,7 +39,7 @@ def test_h10_the_reason_and_what_helps(text, says, helps):
 
 
 def test_h10_what_is_not_set_is_named_and_what_is_exported_is_changed_there():
-    error = psycopg2.OperationalError(f'{AT}password authentication failed for user "x"')
+    error = f'{AT}password authentication failed for user "x"'
     unset = settings_of(POSTGRES_USER=None, POSTGRES_PASSWORD=None)
     what = no_connection(unset, error).what
     assert what.endswith(", and POSTGRES_USER and POSTGRES_PASSWORD are not set.")
@@ -52,12 +51,26 @@ def test_h10_what_is_not_set_is_named_and_what_is_exported_is_changed_there():
 
 def test_h25_no_password_is_in_what_libpq_says():
     settings = settings_of(POSTGRES_PASSWORD="pw/17")
-    finding = no_connection(settings, psycopg2.OperationalError("invalid URI: pw/17 pw%2F17\n"))
+    finding = no_connection(settings, "invalid URI: pw/17 pw%2F17\n")
     assert "17" not in finding.what
 
 
 def test_h27_tls_that_the_environment_forbids(monkeypatch):
     monkeypatch.setenv("PGSSLMODE", "disable")
-    error = psycopg2.OperationalError(f"{AT}no pg_hba.conf entry for x, no encryption\n")
+    error = f"{AT}no pg_hba.conf entry for x, no encryption\n"
     finding = no_connection(settings_of({"PGSSLMODE": "disable"}), error)
     assert finding.mend.startswith("unset PGSSLMODE ")
+
+
+def test_h51_a_port_from_the_shell_is_named():
+    refused = "connection to server failed: Connection refused"
+    mend = no_connection(settings_of({"POSTGRES_PORT": "9"}), refused).mend.splitlines()
+    assert mend[1].startswith("unset POSTGRES_PORT ")
+
+
+def test_h10_no_role_is_made_with_a_password_that_was_shown():
+    mend = no_connection(settings_of(), f'{AT}role "scope" does not exist').mend
+    assert "PASSWORD" not in mend
+    assert r"-c '\password" in mend
+    unset = no_connection(settings_of(POSTGRES_USER=None), f"{AT}password authentication failed")
+    assert "CREATE ROLE" not in unset.mend

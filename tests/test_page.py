@@ -10,6 +10,7 @@ from backscope_reset import Clear, Rebuild
 from resetting import Interrupted, Refused, signals
 from resetting.commands import copy, flask
 from resetting.disposable import Disposable
+from resetting.facts import UNFINISHED, App
 from resetting.moment import look_again
 from resetting.undo import Undo
 
@@ -89,3 +90,41 @@ def test_where_rows_come_from_is_said_unless_they_are_set_aside_just_now():
 def test_where_nobody_was_waited_for_nobody_looks_again():
     clear, before = Clear(wish_of("clear")), facts_of()
     assert look_again(None, clear, before) is before
+
+
+def test_what_was_meant_to_narrow_a_clear_has_it_asked():
+    assert not Clear(wish_of("clear")).loses(facts_of())
+    left_out = Clear(wish_of("clear", left_out=("SEQ",)))
+    assert left_out.loses(facts_of()) == "This clears all the stored data of scope: sequences 3."
+    assert not left_out.loses(facts_of(database=database_of(rows=0)))
+
+
+def test_h58_only_dotenv_calls_a_database_disposable():
+    disposable = Disposable(wish_of("disposable"))
+    for environ, dotenv, asks in (
+        ({}, {"POSTGRES_DISPOSABLE_DB": "dis"}, False),
+        ({"POSTGRES_DISPOSABLE_DB": "dis"}, {}, True),
+        ({"POSTGRES_DISPOSABLE_DB": "dis"}, {"POSTGRES_DISPOSABLE_DB": "dat"}, True),
+    ):
+        settings = disposable.target(settings_of(environ, **dotenv))
+        for database, holds in (
+            (database_of("dis"), ": sequences 3."), (database_of("dis", rows=0), ""), (None, ""),
+            (database_of("dis", contents=None), "cannot be looked into."),
+        ):  # fmt: skip
+            said = disposable.loses(facts_of(settings=settings, database=database))
+            assert bool(said) == bool(asks and holds)
+            assert said.endswith(holds if asks else "")
+
+
+def test_what_a_rebuild_would_lose_and_what_loses_less():
+    def says(comment="", **app):
+        kept = {1: database_of("scope.~1~")}
+        facts = facts_of(app=App(**app), kept=kept, database=database_of(comment=comment))
+        return Rebuild(wish_of(carry=bool(comment))).loses(facts).partition("sequences 3. ")[2]
+
+    assert says(differences=()) == (
+        "Its structure is already that of the models, so make db-clear is enough.")  # fmt: skip
+    assert says(differences=("x",)) == "make db-rebuild CARRY=1 would bring the rows along."
+    assert says() == ""
+    assert says(UNFINISHED.format("scope.~1~"), differences=()) == (
+        "The rows of scope.~1~ come instead.")  # fmt: skip

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from facts_of import (
 )
 
 from resetting import Failed, Finding, Refused, screen
-from resetting.commands import copy, flask, rename
-from resetting.facts import App
+from resetting.commands import copy, flask, mv, rename
+from resetting.heading import target
+from resetting.settings import EXACT
 
 ROOT = Path(screen.__file__).resolve().parent.parent
 SENTENCE = "A sentence about the user's world that is longer than the width of many a terminal is."
@@ -75,8 +77,8 @@ def test_a_mend_is_folded_nowhere_but_before_its_explanation(terminal):
     terminal(60)
     long = "psql 'host=db.example port=5432 user=scope dbname=postgres' -c 'SELECT 1'   ends them"
     assert screen.mends(Finding("", long)).splitlines() == [
+        "      # ends them",  # or dropdb would read it for a password
         "      psql 'host=db.example port=5432 user=scope dbname=postgres' -c 'SELECT 1'",
-        "      # ends them",
     ]
     assert screen.mends(Finding("", "make db-undo   does it")) == "      make db-undo # does it"
 
@@ -84,7 +86,7 @@ def test_a_mend_is_folded_nowhere_but_before_its_explanation(terminal):
 def test_zsh_takes_no_comment_that_is_typed(monkeypatch):
     finding = Finding("", "make db-undo   does it")
     monkeypatch.setenv("SHELL", "/bin/zsh")
-    assert screen.mends(finding).splitlines() == ["      make db-undo", "      # does it"]
+    assert screen.mends(finding).splitlines() == ["      # does it", "      make db-undo"]
     monkeypatch.setenv("SHELL", "/bin/bash")
     assert screen.mends(finding) == "      make db-undo # does it"
 
@@ -182,51 +184,11 @@ def test_a_failure_of_the_tool_itself_tells_no_secret(capsys):
     assert "sEcret" not in err
 
 
-def shown_target(capsys, wish=None, **changes):
-    screen.target(wish or wish_of(), facts_of(**changes))
-    return capsys.readouterr().out
-
-
-def test_the_target_is_shown_before_all_else(capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))  # no git
-    monkeypatch.setattr(sys, "prefix", "/srv/backscope/.venv")
-    assert shown_target(capsys) == (
-        "Backscope    /srv/backscope, venv .venv\n"
-        "Database     scope on localhost:5432 as scope: 7 MB, sequences 3\n"
-    )
-    tables = contents_of(table_of(rows=None), table_of("b", 0), table_of("c", 12345, exact=False))
-    assert "7 MB, sequences ?, c about 12,345\n" in shown_target(
-        capsys, database=database_of(contents=tables)
-    )
-    assert "7 MB, no rows\n" in shown_target(capsys, database=database_of(rows=0))
-    assert "7 MB, cannot be looked into\n" in shown_target(
-        capsys, database=database_of(contents=None)
-    )
-    assert "as scope: not there yet\n" in shown_target(capsys, database=None)
-    assert "as scope\n" in shown_target(capsys, database=None, reached=False)
-
-
-def test_h5_h19_h49_what_is_not_ordinary_is_shown(capsys, monkeypatch):
-    environ = {"POSTGRES_DB": "my db", "POSTGRES_HOST": "db.example"}
-    settings = settings_of(environ, APP_ENVIRONMENT="production", POSTGRES_HOST=None)
-    monkeypatch.setattr(sys, "prefix", "/opt/venv")
-    out = shown_target(
-        capsys, wish_of(left_out=("FORCE", "N")), settings=settings, app=App(production=True)
-    )
-    assert ", venv /opt/venv, production\n" in out
-    assert "POSTGRES_DB='my db' is from the environment, .env says scope\n" in out
-    assert "POSTGRES_HOST=db.example is from the environment\n" in out
-    assert "Left out     FORCE, N are in the environment; here only what make" in out
-    out = shown_target(capsys, wish_of(left_out=("FORCE",)))
-    assert "FORCE is in the environment" in out
-    assert "db.example" not in out
-
-
 @pytest.mark.parametrize("columns", [0, 60, 80])
 def test_h56_a_dry_run_is_nothing_but_comments_and_commands(terminal, capsys, columns, tmp_path):
     shown, wish = terminal(columns) if columns else capsys.readouterr, wish_of(dry_run=True)
     nasty = database_of(contents=contents_of(table_of("a\n rm -r /"), table_of("b\r\n$(x)")))
-    screen.target(wish, facts_of(database=nasty))
+    target(wish, facts_of(database=nasty))
     screen.row("Kept as", SENTENCE, dry_run=True)
     screen.row("Nothing", "", dry_run=True)
     lines = bare(shown()[0]).splitlines()
@@ -239,10 +201,27 @@ def test_h56_a_dry_run_is_nothing_but_comments_and_commands(terminal, capsys, co
     )
     assert shown()[0].splitlines()[1:] == [
         "export PGHOST=localhost PGPORT=5432 PGUSER=scope POSTGRES_DB='my db'",
+        "(set -e",
         f"cd {tmp_path}",
         "flask db init",
         str(rename(("a", "b"))),
+        ")",
     ]
+
+
+def test_a_dry_run_stops_at_the_first_command_that_fails(capsys, tmp_path):
+    """And the shell that it was pasted into goes on."""
+    screen.dry_run([mv("no", "where"), mv("a", "b")], settings_of(checkout=tmp_path), wish_of())
+    (tmp_path / "a").touch()
+    typed = f"{capsys.readouterr().out}echo $? >{tmp_path}/end"
+    subprocess.run(["sh"], input=typed, text=True, check=True, cwd=tmp_path)
+    assert (tmp_path / "end").read_text() == "1\n"
+    assert (tmp_path / "a").exists()
+
+
+def test_a_dry_run_copies_values_as_a_run_does(capsys, tmp_path):
+    screen.dry_run([copy("a", "b", "t", ["c"])], settings_of(checkout=tmp_path), wish_of())
+    assert f"PGOPTIONS='{EXACT}'" in capsys.readouterr().out
 
 
 def test_a_dry_run_in_the_checkout_goes_nowhere(capsys, monkeypatch, tmp_path):
@@ -272,3 +251,26 @@ def test_what_is_refused_is_nothing_that_a_shell_would_run(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "# flask db init" in lines
     assert all(line.startswith("# ") for line in lines)
+
+
+def test_a_comment_is_one_on_each_of_its_lines(terminal):
+    terminal(40)
+    lines = screen.mends(Finding("", f"make help   {SENTENCE}")).splitlines()
+    assert lines[-1] == "      make help"
+    assert len(lines) > 2
+    assert all(line.startswith("      # ") for line in lines[:-1])
+
+
+def test_a_word_in_red_is_as_wide_as_it_looks(terminal):
+    shown = terminal(40)
+    screen.row("Backscope", "~/src/backscope, production", red="production")
+    assert bare(out := shown()[0]) == "Backscope    ~/src/backscope, production\n"
+    assert "\x1b[31mproduction\x1b[0m" in out
+
+
+def test_the_place_of_a_syntax_error_is_shown(capsys):
+    screen.output(["Traceback (most recent call last):", '  File "a.py", line 1, in <module>',
+                   '  File "models.py", line 7', "    def (", "        ^",
+                   "SyntaxError: invalid syntax"])  # fmt: skip
+    assert capsys.readouterr().out.split("\n") == [
+        '      File "models.py", line 7', "      SyntaxError: invalid syntax", ""]  # fmt: skip

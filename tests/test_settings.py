@@ -5,14 +5,15 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from facts_of import SECRET, settings_of
+from facts_of import SECRET, settings_of, wish_of
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from resetting import Refused
-from resetting.settings import APPLICATION, DEFAULTS, find_checkout, read_dotenv, read_settings
+from resetting.settings import APPLICATION, DEFAULTS, EXACT, read_dotenv, read_settings
+from resetting.wishes import find_checkout
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_h27_h35_h37_children_get_what_was_shown_and_nothing_that_redirects():
     assert (children["PGHOST"], children["PGPORT"], children["PGUSER"]) == (
         "localhost", "5432", "scope")  # fmt: skip
     assert (children["PGPASSWORD"], children["PGAPPNAME"]) == (SECRET, APPLICATION)
-    assert children["PGOPTIONS"] == "-c lock_timeout=5s"  # H12
+    assert children["PGOPTIONS"] == f"-c lock_timeout=5s {EXACT}"  # H12
     assert (children["PGSSLMODE"], children["PGSSLCERT"]) == ("require", "c")
     assert (children["PG_BIN"], children["PATH"], children["FLASK_DEBUG"]) == ("/opt", "/bin", "1")
     assert "PGX" not in children
@@ -242,11 +243,24 @@ def test_h56_commands_that_are_typed_elsewhere_say_where_they_go():
 
 def test_a_folder_that_is_no_checkout(tmp_path):
     for folder in (str(tmp_path), "", str(tmp_path / "a b")):
-        finding = refusal(find_checkout, folder)
+        finding = refusal(find_checkout, wish_of(folder=folder))
         assert "is no Backscope checkout" in finding.what
         assert "BACKSCOPE_DIR=" in finding.mend
     (tmp_path / "flaskr").mkdir()
     (tmp_path / "flaskr" / "config.py").touch()
-    assert find_checkout(str(tmp_path / "x" / "..")) == tmp_path.resolve()
-    finding = refusal(find_checkout, str(tmp_path / "flaskr"))  # one that is near is named
+    assert find_checkout(wish_of(folder=str(tmp_path / "x" / ".."))) == tmp_path.resolve()
+    finding = refusal(
+        find_checkout, wish_of("clear", folder=str(tmp_path / "flaskr"))
+    )  # one that is near is named
     assert finding.mend == f"make db-status BACKSCOPE_DIR={tmp_path.resolve()}   names the checkout"
+
+
+def test_what_make_was_told_is_not_to_be_unset():
+    told = settings_of({"POSTGRES_PORT": "1", "RESET_VARIABLES": "POSTGRES_PORT FORCE"})
+    assert told.origin("POSTGRES_PORT") == "make's command line"
+    assert told.change("POSTGRES_PORT").startswith("   without POSTGRES_PORT=, or")
+    assert settings_of({"POSTGRES_PORT": "1"}).change("POSTGRES_PORT").startswith("unset ")
+
+
+def test_python_does_not_wait_at_the_end_of_a_step():
+    assert "PYTHONINSPECT" not in settings_of({"PYTHONINSPECT": "1"}).for_children()

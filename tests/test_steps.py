@@ -18,7 +18,7 @@ from facts_of import (
 from resetting import Failed, aside, building, results
 from resetting.disposable import Disposable
 from resetting.facts import App, Lock
-from resetting.procedures import Procedure
+from resetting.procedures import Procedure, same_contents
 from resetting.sequences import Forget, Unflag
 from resetting.undo import Undo
 
@@ -66,9 +66,9 @@ def test_rows_come_along_with_their_keys():
         facts_of(app=App(tables=models)), source, "scope.~1~"
     )
     assert "scope.~1~ are still to come" in str(comment)
-    assert copy.argv[-1] == 'COPY "sequences" ("id") TO STDOUT'
+    assert copy.argv[-1] == 'COPY (SELECT "id" FROM "sequences") TO STDOUT'
     assert copy.into.argv[-1].startswith('COPY "sequences" ("id") FROM STDIN; SELECT setval(')
-    assert 'GREATEST(17, (SELECT max("id") FROM "sequences")))' in copy.into.argv[-1]
+    assert 'GREATEST(17, (SELECT max("id"::bigint) FROM "sequences")))' in copy.into.argv[-1]
     assert str(done).endswith("IS NULL'")
 
 
@@ -84,13 +84,16 @@ def test_h42_putting_back_removes_only_what_this_run_made():
     before = facts_of(folders=folders_of())
     kept = {1: database_of("scope.~1~", open=False)}
     now = facts_of(database=database_of(oid=5), kept=kept, folders=folders_of(("b",), n1=("a",)))
-    assert shown(aside.put_back(before, now, made=False, number=1)) == []
-    assert shown(aside.put_back(before, now, made=True, number=1))[1:] == [
+    assert shown(aside.put_back(before, now, made=(), number=1)) == []
+    made = ("createdb", "flask")
+    assert shown(aside.put_back(before, now, made, number=1))[1:] == [
         "dropdb --force scope",
         """psql -X -d postgres -c 'ALTER DATABASE "scope.~1~" RENAME TO "scope"'""",
         "rm -r migrations", "mv migrations.~1~ migrations",
     ]  # fmt: skip
-    assert shown(aside.put_back(before, replace(now, reached=False), made=True, number=1)) == []
+    assert shown(aside.put_back(before, replace(now, reached=False), made, number=1)) == []
+    others = shown(aside.put_back(before, now, made[:1], number=1))
+    assert others[-2:] == ["mv migrations migrations.~2~", "mv migrations.~1~ migrations"]
 
 
 def test_h18_h47_what_was_built_is_looked_at():
@@ -117,7 +120,7 @@ def test_h19_h20_what_was_cleared_is_looked_at():
     before = facts_of()
     assert "took no action" in failing(results.cleared, wish_of("clear"), before, before, "")
     left = facts_of(database=database_of(contents=contents_of(table_of(oid=9, rows=2))))
-    assert "still holds rows in sequences 2" in failing(
+    assert "still holds rows in sequences 2: not in the models; gone: sequences 3." in failing(
         results.cleared, wish_of("clear"), before, left, ""
     )
     assert results.remains(left) == "scope holds 1 table, sequences 2 now."
@@ -173,11 +176,11 @@ def test_h44_how_far_an_undo_came_is_said():
     done = replace(begun, folders=folders_of(("b",), n1=("a",)))
     assert "finished" in undo.afterwards(before, done).what
     assert list(undo.rows(begun)) == [
-        ("Undo", "begun: the databases were swapped, their migrations not yet")
+        ("Migrations", "not where they belong, as after an interrupted undo")
     ]
     busy = replace(before, sessions=(session_of(),))
     assert "ALLOW_CONNECTIONS false" in shown(undo.steps(busy))[0]
-    (opening,) = undo.put_back(before, replace(before, database=database_of(open=False)), True)
+    (opening,) = undo.put_back(before, replace(before, database=database_of(open=False)), ())
     assert "ALLOW_CONNECTIONS true" in str(opening)
     alone = replace(before, database=None)
     assert [label for label, _ in undo.rows(alone)] == ["Comes"]
@@ -192,3 +195,23 @@ def test_a_procedure_that_says_nothing_of_its_own():
     assert base.blocking(replace(facts, sessions=(session_of(),))) == [session_of()]
     with pytest.raises(NotImplementedError):
         base.result(facts, facts)
+
+
+def test_what_stays_is_not_told_of_models_that_are_not_known():
+    carry = {"kept": {1: database_of("scope.~1~")}}
+    assert building.stays(facts_of(**carry), None) == ""
+    assert building.stays(facts_of(app=App(tables={}), **carry), None) == "sequences 3"
+
+
+def test_a_table_that_was_emptied_keeps_counting():
+    table = table_of(rows=0, columns=("id",), serials={"id": 17})
+    old = database_of("scope.~1~", contents=contents_of(table))
+    facts = facts_of(app=App(tables={"sequences": ["id"]}))
+    assert "17" in str(list(building.carry_steps(facts, old, old.name))[1])
+
+
+def test_rows_that_are_only_estimated_are_unchanged_if_nothing_was_done_to_them():
+    one, two, three = (contents_of(table_of(rows=rows, exact=False, changes=changes))
+                       for rows, changes in ((20_000, 7), (21_000, 7), (20_000, 9)))  # fmt: skip
+    assert same_contents(one, two)
+    assert not same_contents(one, three)

@@ -37,12 +37,12 @@ def test_a_question_on_a_terminal(capsys, monkeypatch, typed, answer, asked):
         monkeypatch.setattr(sys, "stdin", stdin)
         keys.write(typed.encode())
         keys.flush()
-        screen.ask(SENTENCE, answer, "x")
+        screen.ask(SENTENCE, answer, "x", "make db-rebuild")
         assert capsys.readouterr().out.endswith(f"\nType {asked} to go on: ")
         keys.write((answer + "x\n").encode())
         keys.flush()
         with pytest.raises(Refused) as refused:
-            screen.ask(SENTENCE, answer, "x")
+            screen.ask(SENTENCE, answer, "x", "make db-rebuild")
     assert refused.value.findings[0].what == f"What was typed is not {answer}."
 
 
@@ -53,7 +53,7 @@ def test_h53_a_question_that_nobody_sees_is_not_asked(monkeypatch, capsys):
             monkeypatch.setattr(sys, "stdin", stdin)
             terminal(monkeypatch, seen)
             with pytest.raises(Refused) as refused:
-                screen.ask(SENTENCE, "scope", "make db-rebuild KEEP=1   loses nothing")
+                screen.ask(SENTENCE, "scope", "make db-rebuild KEEP=1   loses nothing", "")
             (finding,) = refused.value.findings
             assert finding.mend.startswith("make db-rebuild KEEP=1 ")
             assert "Type" not in capsys.readouterr().out
@@ -96,4 +96,4 @@ def test_h54_the_tool_with_closed_streams_still_refuses(tmp_path):
         ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, env=PLAIN
     )
     assert run.returncode == 2
-    assert ". is no Backscope checkout" in run.stderr
+    assert " is no Backscope checkout" in run.stderr

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from checkout import PASSWORD
 
+from resetting.settings import EXACT
+
 WRONG = {
     "PGHOST": "nowhere.invalid", "PGPORT": "1", "PGUSER": "nobody", "PGDATABASE": "x",
     "PGSERVICE": "nothing", "PGPASSFILE": "/none", "PGOPTIONS": "-c search_path=none",
@@ -49,7 +51,7 @@ def test_h27_libpqs_variables_redirect_nothing(backscope):
     result = backscope.run("rebuild", *confirm, **WRONG, **backscope.fast)
     assert result.code == 0, result
     seen = {k: v for k, v in children_environment(backscope).items() if k.startswith("PG")}
-    assert seen.pop("PGOPTIONS") == "-c lock_timeout=5s"  # H12
+    assert seen.pop("PGOPTIONS") == f"-c lock_timeout=5s {EXACT}"  # H12
     assert (seen["PGHOST"], seen["PGPORT"]) == (backscope.postgres.host, backscope.postgres.port)
     assert (seen["PGUSER"], seen["PGPASSWORD"]) == ("scope", PASSWORD)
     gone = {"PGDATABASE", "PGSERVICE", "PGPASSFILE", "PGTARGETSESSIONATTRS", "PGHOSTADDR"}

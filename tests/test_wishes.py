@@ -89,7 +89,8 @@ def test_h50_an_unknown_variable_is_refused_with_the_nearest(typo, meant):
 
 def test_h50_makes_own_and_backscopes_variables_are_known():
     given = {"POSTGRES_DB": "x", "MAKEFLAGS": "", "SHELL": "sh", "PYTHON": "p", "NO_COLOR": "1"}
-    assert make("clear", **given).given == {"POSTGRES_DB": "x"}
+    assert make("clear", **given).given == {"POSTGRES_DB": "x", "PYTHON": "p"}
+    assert make("clear", PYTHON="python3").given == {}  # it is the default
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,8 @@ def test_what_is_no_sequence_is_refused_and_the_mend_clears_nothing(words, says)
         sequence_ids(Wish("unflag"), words)
     (finding,) = refused.value.findings
     assert finding.what == says
-    assert finding.mend == 'SEQ="A000045 A000040"   is how sequences are named'  # clears nothing
+    helps = finding.mend == "make help   tells how sequences are named"
+    assert helps or finding.mend == "make db-unflag SEQ=A000001   leaves that out"
 
 
 def test_an_empty_seq_is_not_everything():
@@ -259,3 +261,17 @@ def test_the_help_names_every_verb(capsys):
     assert all(f"help of {verb}" in out for verb in VERBS)
     assert "Exit status: 0 done" in out
     assert "--make" not in out
+
+
+def test_h56_what_is_advised_begins_as_what_was_typed():
+    tool = {"RESET_SELF": "../it's/bin/backscope-reset", "POSTGRES_DB": "x y", "PYTHON": "p"}
+    wish = parse(["undo", "3", "--force", "--backscope-dir", "b c"], VERBS, tool)
+    begin = "POSTGRES_DB='x y' PYTHON=p \"../it's/bin/backscope-reset\""
+    assert wish.again(confirm="a b", verbose=True) == (
+        f"{begin} undo 3 --force --verbose --backscope-dir 'b c' --confirm 'a b'")  # fmt: skip
+    assert wish.make("clear", sequences=("A000001", "A000002")) == (
+        f"{begin} clear A000001 A000002 --backscope-dir 'b c'")  # fmt: skip
+    assert wish.help == '"../it\'s/bin/backscope-reset" undo --help'
+    elsewhere = make("clear", {"RESET_FILE": "../a b/Makefile"})
+    assert elsewhere.make("rebuild", keep=True) == "make -f '../a b/Makefile' db-rebuild KEEP=1"
+    assert elsewhere.help == "make -f '../a b/Makefile' help"

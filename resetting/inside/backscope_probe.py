@@ -57,12 +57,14 @@ def ask_app(seat_belt, answer):
     seat_belt.wear(target, lambda sentence: answer({"elsewhere": sentence}))
     flask_app, skip = (os.environ.pop(f"BACKSCOPE_RESET_{word}") for word in ("APP", "SKIP"))
     app = seat_belt.load(flask_app, skip)
-    database = app.extensions["migrate"].db
-    tables = {
+    told = {"lacks": ["clear-database"] if "clear-database" not in app.cli.commands else []}
+    if "migrate" not in app.extensions:
+        return {"lacks": [*told["lacks"], "db"]}
+    database, told["directory"] = app.extensions["migrate"].db, app.extensions["migrate"].directory
+    told["tables"] = {
         table.fullname: [column.name for column in table.columns if column.computed is None]
         for table in database.metadata.sorted_tables
     }
-    told = {"tables": tables, "clears": "clear-database" in app.cli.commands}
     if not target()["connect"]:
         return told
     with app.app_context():
@@ -132,7 +134,8 @@ def main():
         answer({"kind": "SyntaxError",
                 "error": f"{error.filename}, line {error.lineno}: {error.msg}"})  # fmt: skip
     except BaseException as error:  # whatever the app raises is what there is to tell
-        lines, cause = str(error).strip().splitlines(), error
+        said = getattr(error, "orig", None) or error  # SQLAlchemy adds the SQL, and where to read
+        lines, cause = str(said).strip().splitlines(), error
         while cause and not isinstance(cause, ModuleNotFoundError):  # flask wraps it
             cause = cause.__cause__ or cause.__context__
         last, missing = lines[-1].strip() if lines else "", cause.name if cause else ""

@@ -11,7 +11,9 @@ import json
 import os
 import re
 import sys
+import traceback
 from datetime import timezone
+from urllib.parse import quote
 
 VARIABLE = "BACKSCOPE_RESET_BELT"
 WHO = """
@@ -59,6 +61,11 @@ def wear(target, stop=stop):
         if sentence:
             connection.close()
             stop(sentence)
+        cursor = connection.cursor()
+        for statement in target()["session"]:  # an engine may have libpq options of its own
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
 
     event.listen(Pool, "connect", connected, insert=True)
 
@@ -84,8 +91,19 @@ def load(flask_app, skip_dotenv):
     return app
 
 
+def hide(kind, error, trace):
+    """Print a traceback without the password: where Backscope asks, nobody reads what it prints."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    names = {os.environ.get(f"POSTGRES_{name}") for name in ("DB", "USER", "HOST")}
+    for plain in (os.environ.get("POSTGRES_PASSWORD", ""), os.environ.get("PGPASSWORD", "")):
+        for secret in {plain, repr(plain)[1:-1], quote(plain), quote(plain, "")} - {"", *names}:
+            text = text.replace(secret, "***")
+    sys.stderr.write(text)
+
+
 def begin():
     """Put on the belt that the tool has laid ready, and give the app."""
+    sys.excepthook = hide
     here = os.path.dirname(os.path.realpath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") != here]
     belt = json.loads(os.environ.pop(VARIABLE))
