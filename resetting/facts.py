@@ -168,7 +168,7 @@ class App:
     elsewhere: str = ""  # what the seat belt said
     tables: Mapping[str, Sequence[str]] | None = None  # of the models, with their columns
     directory: str = "migrations"  # where flask db keeps them
-    lacks: Sequence[str] = ()  # those of its commands clear-database and db that it has not
+    lacks: Sequence[str] = ()  # which of clear-database and flask db it has not
     differences: Sequence[str] | None = None  # between models and database; None: not compared
 
 

@@ -114,10 +114,12 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     if app.directory != "migrations":
         what = f"Backscope keeps its migrations in {app.directory}, not in migrations."
         yield Finding(what, edited)
-    command, mark = ("clear-database",) * 2 if clears else ("db", "flask_migrate")
+    command, mark = "flask db", "flask_migrate"
+    if clears:
+        command = mark = "clear-database"
     if command in app.lacks:
         mend = f"{git} log -S {mark} flaskr   tells which has it"
-        yield Finding(f"This Backscope has no command flask {command}.", mend)
+        yield Finding(f"This Backscope has no command {command}.", mend)
 
 
 def url_elsewhere(settings: Settings, url: dict[str, str], edited: str) -> Iterator[Finding]:

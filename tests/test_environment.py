@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from checkout import ROOT, edit
 
+from resetting import backscope as asking
+
 VERBS = ("status", "clear", "unflag", "rebuild", "undo", "disposable")
 
 
@@ -82,3 +84,11 @@ def test_a_missing_program_is_found_before_the_first_touch(backscope, tmp_path):
     assert "postgresql-client" in error
     assert "psql is not on the PATH" in backscope.refused("clear", "A1", PATH=str(bare)).err
     assert "createdb, dropdb are not on the PATH" in backscope.run("status", PATH=str(bare)).out
+
+
+def test_a_tool_whose_folder_flask_app_cannot_hold(monkeypatch):
+    monkeypatch.setattr(asking, "INSIDE", Path("/srv/to:ols/resetting/inside"))
+    finding = next(asking.environment_unfit())
+    assert finding.what == (
+        "/srv/to:ols, the tool's own folder, has a colon in its name, which FLASK_APP cannot hold."
+    )

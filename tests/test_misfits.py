@@ -126,7 +126,7 @@ def test_h58_the_disposable_one_is_not_the_main_one():
         (App(elsewhere="It opened x."), "It opened x.", "git -C "),
         (App(url={}), "Flask would open what is no URL of a database, but", "git -C "),
         (App(tables={}), "models make no tables", "git -C "),
-        (App(lacks=("clear-database",)), "no command flask clear-database", "git -C "),
+        (App(lacks=("clear-database",)), "no command clear-database", "git -C "),
     ],
 )
 def test_what_backscope_itself_puts_in_the_way(app, what, mend):
@@ -178,12 +178,12 @@ def test_h9_an_edited_config_names_both_databases(values):
 
 def test_a_backscope_that_cannot_be_migrated_as_documented():
     for app, what in (
-        (App(lacks=("db",)), "This Backscope has no command flask db."),
+        (App(lacks=("flask db",)), "This Backscope has no command flask db."),
         (App(directory="other"), "Backscope keeps its migrations in other, not in migrations."),
     ):
         (finding,) = misfits.backscope(wish_of(), facts_of(app=app), clears=False)
         assert finding.what == what
-    only = App(lacks=("db",))
+    only = App(lacks=("flask db",))
     assert list(misfits.backscope(wish_of("clear"), facts_of(app=only), clears=True)) == []
 
 

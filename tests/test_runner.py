@@ -170,10 +170,10 @@ def test_h1_flask_is_the_one_beside_the_interpreter_and_wears_the_belt(go, tmp_p
     assert (tmp_path / "called").read_text() == "db belt\nsh mine\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDINGS)
 def test_h22_a_signal_is_handed_on_and_nothing_runs_on(go, tmp_path, number):
     name = number.name[3:]
-    arrives = "TERM" if name == "HUP" else name  # a shell without a terminal ignores no TERM
+    arrives = "INT" if name == "INT" else "TERM"  # a shell without a terminal ignores no TERM
     traps = "".join(f"trap 'echo {one} >>got; exit 9' {one}; " for one in ("INT", "TERM", "HUP"))
     waits = f"echo $$ >pid; {RUNNING}kill -{name} $PPID; while :; do sleep 0.01; done"
     outcome, out, caught = go(TRUE, sh(traps + waits), sh("touch on"))

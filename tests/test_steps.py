@@ -17,7 +17,7 @@ from facts_of import (
 
 from resetting import Failed, aside, building, results
 from resetting.disposable import Disposable
-from resetting.facts import App, Lock
+from resetting.facts import UNFINISHED, App, Lock
 from resetting.procedures import Procedure, same_contents
 from resetting.sequences import Forget, Unflag
 from resetting.undo import Undo
@@ -125,6 +125,14 @@ def test_h19_h20_what_was_cleared_is_looked_at():
     )
     assert results.remains(left) == "scope holds 1 table, sequences 2 now."
     assert "cannot be seen" in results.remains(facts_of(database=None))
+
+
+@pytest.mark.parametrize("procedure", [Forget, Unflag])
+def test_h23_sequences_wait_until_all_rows_have_come(procedure):
+    half = database_of(comment=UNFINISHED.format("scope.~1~"))
+    facts = facts_of(database=half, kept={1: database_of("scope.~1~")})
+    (finding,) = procedure(wish_of("clear")).refuses(facts)
+    assert finding.what == "The rows of scope.~1~ are still to come to scope."
 
 
 def test_some_sequences():

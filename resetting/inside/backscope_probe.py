@@ -59,7 +59,7 @@ def ask_app(seat_belt, answer):
     app = seat_belt.load(flask_app, skip)
     told = {"lacks": ["clear-database"] if "clear-database" not in app.cli.commands else []}
     if "migrate" not in app.extensions:
-        return {"lacks": [*told["lacks"], "db"]}
+        return {"lacks": [*told["lacks"], "flask db"]}
     database, told["directory"] = app.extensions["migrate"].db, app.extensions["migrate"].directory
     told["tables"] = {
         table.fullname: [column.name for column in table.columns if column.computed is None]
