@@ -83,7 +83,7 @@ class Clear(Procedure):
     def hint(self, before: Facts) -> str:
         """Give what helps after Backscope has done nothing: it asks itself, or does not load."""
         if before.production:
-            return f"{self.wish.again()}   on a terminal, where Backscope itself asks for its yes"
+            return f"{self.wish.again()}   on a terminal, with yes to Backscope's own question"
         return f"{self.wish.make('status')}   tells whether Backscope loads"
 
 
@@ -166,7 +166,7 @@ class Rebuild(Procedure):
 
     def put_back(self, before: Facts, now: Facts, made: Collection[str]) -> Iterator[Step]:
         """Yield what brings the kept database and the migrations back; nothing else is removed."""
-        if self.wish.keeps:
+        if self.keeps(before) or (self.wish.keeps and not before.database):
             yield from put_back(before, now, made, number=pairs(before).number())
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:

@@ -169,6 +169,7 @@ class App:
     tables: Mapping[str, Sequence[str]] | None = None  # of the models, with their columns
     directory: str = "migrations"  # where flask db keeps them
     lacks: Sequence[str] = ()  # which of clear-database and flask db it has not
+    fits: bool = True  # whether rows can come along into the models' columns, as far as is known
     differences: Sequence[str] | None = None  # between models and database; None: not compared
 
 

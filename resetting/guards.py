@@ -196,7 +196,7 @@ def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 def undo_begun(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that an undo was interrupted, which comes before anything else (H44)."""
-    if facts.kept and pairs(facts).next_move():
+    if any(place is not None for _, place in pairs(facts).moves()):  # not only back to migrations
         yield Finding(f"The migrations are {MISPLACED}.", f"{wish.make('undo')}   finishes it")
 
 

@@ -160,6 +160,8 @@ def no_connection(settings: Settings, text: str) -> Finding:
     host = f"-h {quote(settings.host)} " if settings.host else ""
     mend = f"pg_isready {host}-p {settings.port}   tells whether it runs"
     given = [name for name in ("POSTGRES_HOST", "POSTGRES_PORT") if name in settings.overrides]
+    if not given and "refused" in reason:
+        given = ["POSTGRES_PORT"]
     mend = "\n".join([mend, *map(settings.change, given)])
     if "connections for role" in reason:
         mend = settings.superuser(f"ALTER ROLE {role} CONNECTION LIMIT -1")

@@ -15,7 +15,7 @@ from .facts import UNFINISHED, Database, Facts, Folder
 
 Revisions = frozenset[str]
 Move = tuple[Optional[int], Optional[int]]  # from and to a number; None is `migrations` itself
-MISPLACED = "not where they belong, as after an interrupted undo"  # the migrations
+MISPLACED = "not where they belong, as after an interrupted undo, or an mv by hand"  # migrations
 WAITING = 0  # the number of the folder that waits while two others change places
 
 

@@ -49,10 +49,10 @@ class Procedure:
         yield from guards.confirmation(self.wish, facts.settings)
         yield from guards.production(self.wish, facts)
         yield from guards.busy(self.wish, facts)
-        if facts.reached:
+        if facts.reached and not facts.busy:  # else it is in motion
             yield from self.refuses(facts)
             yield from guards.sessions(self.wish, facts, self.blocking(facts))
-        elif facts.trouble:  # nothing more can be seen
+        elif facts.trouble and not facts.reached:  # nothing more can be seen
             yield facts.trouble
         yield from guards.programs(facts, self.steps(facts))
 

@@ -15,7 +15,10 @@ def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
     name, contents = now.settings.database, now.contents
     if not contents or same_contents(before.contents, contents):
         fail("Backscope took no action.", hint)
-    gone = f"; gone: {before.contents.counts}" if before.contents and before.contents.rows else ""
+    old, new = before.contents.tables if before.contents else {}, contents.tables
+    went = [old[name].count for name in old
+            if old[name].rows != 0 and (name not in new or new[name].rows == 0)]  # fmt: skip
+    gone = f"; gone: {', '.join(went)}" if went else ""
     if contents.rows:
         mend = f"{wish.make('rebuild', carry=True)}   renews the structure"
         fail(f"{name} still holds rows in {contents.counts}: not in the models{gone}.", mend)
@@ -65,8 +68,10 @@ def less(wish: Wish, facts: Facts) -> str:
     if differences is None or wish.carry:
         return ""
     if differences:
-        return f" {wish.again(carry=True)} would bring the rows along."
-    return f" Its structure is already that of the models, so {wish.make('clear')} is enough."
+        more = f" {wish.again(carry=True)} would bring the rows along."
+        return more if facts.app.fits else ""
+    same = "Its tables and columns are already those of the models"
+    return f" {same}, so {wish.make('clear')} is enough."
 
 
 def carried(wish: Wish, before: Facts, now: Facts, source: Database) -> str:

@@ -220,7 +220,7 @@ def output(lines: Sequence[str]) -> None:
     if starts:
         trace = text[starts[-1] + 1 :]
         rest = [line for line in trace if not line.startswith(" ")]
-        if rest and rest[0].startswith("SyntaxError"):
+        if rest and rest[0].startswith(("SyntaxError", "IndentationError", "TabError")):
             rest[:0] = [line.strip() for line in trace if line.startswith("  File")][-1:]
         text = rest[:3] or text
     say("".join(f"      {line}\n" for line in text[-12:]), end="")

@@ -122,10 +122,11 @@ def models_in_words(wish: Wish, facts: Facts) -> Finding:
         return Finding("", "")
     left = [table.count for name, table in facts.tables.items()
             if models is not None and name not in models and table.rows != 0]  # fmt: skip
-    lines = list(found or ["nothing differs from the database"])
+    lines = list(found or ["no table or column differs from the database"])
     if left:
         lines.append(f"a clear would leave {', '.join(left)}")
-    return Finding("\n".join(lines), wish.make("rebuild", carry=True) if found else "")
+    how = {"carry": True} if facts.app.fits else {"keep": True}
+    return Finding("\n".join(lines), wish.make("rebuild", **how) if found else "")
 
 
 def kept_in_words(wish: Wish, facts: Facts, whole: bool) -> Iterator[Finding]:

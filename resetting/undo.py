@@ -31,11 +31,9 @@ class Undo(Procedure):
         """Yield what stops a swap; both databases are looked at (H46)."""
         wish, number, name = self.wish, self.number(facts), facts.settings.database
         yield from guards.folders(wish, facts)
-        if self.begun(facts):
-            if wish.number:
-                mend = f"{wish.make('undo')}   finishes it"
-                yield Finding("An undo is begun, and comes before another.", mend)
-        elif number not in facts.kept:
+        if self.begun(facts):  # that comes first, whatever number is named
+            return
+        if number not in facts.kept:
             what = f"Nothing of {name} is kept" + (f" as number {number}" if number else "")
             mend = f"{wish.make('status')}   lists what is kept"
             if number and number in facts.folders.numbered:
@@ -105,7 +103,8 @@ class Undo(Procedure):
         name = now.settings.database
         if self.begun(now) or not now.contents:
             raise Failed(self.afterwards(before, now))
-        done = f"The undo of {name} is finished" if self.begun(before) else f"{name} is swapped"
+        placed = f"The migrations of {name} are where they belong"
+        done = placed if self.begun(before) else f"{name} is swapped"
         return f"{done}: {now.database.described}" if now.database else done
 
     def unchanged(self, before: Facts, now: Facts) -> bool:

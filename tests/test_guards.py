@@ -21,6 +21,7 @@ from facts_of import (
 from resetting import guards
 from resetting.commands import copy, dropdb, flask, mv
 from resetting.facts import UNFINISHED, App, Folders, Lock
+from resetting.pairs import MISPLACED
 
 
 def test_a_confirmation_is_the_very_name():
@@ -250,7 +251,8 @@ def test_h21_a_mount_point_cannot_be_renamed(tmp_path, mocker):
 
 
 def test_h44_migrations_that_were_moved_by_hand_stop_no_rebuild():
-    moved = facts_of(folders=folders_of(None, n4="a"))
+    moved = facts_of(kept={1: database_of("scope.~1~", "b")}, folders=folders_of(None, n4="a"))
     assert list(guards.undo_begun(wish_of(), moved)) == []
-    (finding,) = guards.undo_begun(wish_of(), replace(moved, kept={1: database_of("scope.~1~")}))
-    assert finding.what == "The migrations are not where they belong, as after an interrupted undo."
+    swapped = replace(moved, folders=folders_of("b", n4="a"))
+    (finding,) = guards.undo_begun(wish_of(), swapped)
+    assert finding.what == f"The migrations are {MISPLACED}."

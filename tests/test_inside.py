@@ -121,8 +121,22 @@ def test_h37_the_app_is_loaded_as_flask_would_and_redirects_nothing(app_folder, 
     assert gc.isenabled()  # it pauses only while the app is loaded
 
 
-def column(name):
-    return SimpleNamespace(name=name)
+def column(name, nullable=True, server_default=None):
+    return SimpleNamespace(name=name, nullable=nullable, server_default=server_default)
+
+
+@pytest.mark.parametrize(
+    ("change", "full"),
+    [
+        (("add_column", None, "t", column("c")), False),
+        (("add_column", None, "t", column("c", False, "0")), False),
+        (("add_column", None, "t", column("c", False)), True),
+        (("remove_column", None, "t", column("c", False)), False),
+    ],
+)
+def test_a_column_that_rows_do_not_fit_into(change, full):
+    assert probe.unfit(change) == full
+    assert probe.in_words(change, "scope").endswith("and must not be null") == full
 
 
 @pytest.mark.parametrize(
@@ -133,6 +147,7 @@ def column(name):
         (("add_column", None, "t", column("c")), "t.c is not in scope"),
         (("remove_column", None, "t", column("c")), "t.c of scope is not in the models"),
         (("modify_type", None, "t", "c", {}, "TEXT", "INT"), "t.c is TEXT in scope, INT in the"),
+        (("modify_nullable", None, "t", "c", {}, True, False), "t.c may be null in scope, must"),
         (("add_constraint", None), ""),
     ],
 )

@@ -12,7 +12,7 @@ AT = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL: 
     ("text", "says", "helps"),
     [
         ("connection to server failed: Connection refused\n\tIs it there?", "Connection refused.",
-         ["pg_isready -h localhost -p 5432   tells whether it runs"]),
+         ["pg_isready -h localhost -p 5432   tells whether it runs", "/srv/backscope/.env"]),
         ('could not translate host name "x" to address: Name or service not known\n',
          'could not translate host name "x" to address: Name or service not known.',
          ["${EDITOR:-vi} /srv/backscope/.env"]),

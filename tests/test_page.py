@@ -123,7 +123,9 @@ def test_what_a_rebuild_would_lose_and_what_loses_less():
         return Rebuild(wish_of(carry=bool(comment))).loses(facts).partition("sequences 3. ")[2]
 
     assert says(differences=()) == (
-        "Its structure is already that of the models, so make db-clear is enough.")  # fmt: skip
+        "Its tables and columns are already those of the models, so make db-clear is enough."
+    )
+    assert says(differences=("x",), fits=False) == ""
     assert says(differences=("x",)) == "make db-rebuild CARRY=1 would bring the rows along."
     assert says() == ""
     assert says(UNFINISHED.format("scope.~1~"), differences=()) == (

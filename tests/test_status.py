@@ -28,7 +28,7 @@ def test_the_state_of_a_good_database(backscope):
     assert seen["Database"].endswith(", sequences 3")
     assert seen["Settings"] == "DB HOST PORT USER PASSWORD APP_ENVIRONMENT: from .env"
     assert seen["Revision"].endswith("the newest in migrations")
-    assert "nothing differs" in seen["Models"]
+    assert "no table or column differs" in seen["Models"]
     assert seen["A clear"] == "could run: make db-clear"
     assert seen["A rebuild"] == "could run: make db-rebuild"
     assert not {"Stuck", "Kept", "Undo", "Left over"} & set(seen)

@@ -37,7 +37,7 @@ def test_a_state_without_anything_to_say_is_short(capsys):
     assert show(capsys, app=App(differences=()), stuck=()) == {
         "Settings": "DB USER PASSWORD: from .env\nHOST PORT APP_ENVIRONMENT: by default",
         "Revision": "a, the newest in migrations",
-        "Models": "nothing differs from the database",
+        "Models": "no table or column differs from the database",
     }
 
 
@@ -127,7 +127,8 @@ HALF = database_of(comment=UNFINISHED.format("scope.~1~"))
         ({}, ""),
         ({"kept": kept_of(), "folders": folders_of("a", n1="b")}, ""),
         ({"kept": kept_of(), "folders": folders_of("b", n1="a")}, "the migrations are not where"
-         " they belong, as after an interrupted undo: make db-undo POSTGRES_DB=scope   moves them"),
+         " they belong, as after an interrupted undo, or an mv by hand: make db-undo"
+         " POSTGRES_DB=scope   moves them"),
         ({"kept": kept_of(), "database": HALF}, "the rows of scope.~1~ are still to come: make"
          f" db-rebuild CARRY=1 POSTGRES_DB=scope   fetches them{BACK}"),
         ({"database": HALF}, ""),  # what it was filled from is gone
@@ -155,7 +156,7 @@ def test_how_the_database_differs_from_the_models():
     )
     models = {"sequences": ("id",)}
     assert words(differences=(), tables=models) == (
-        "nothing differs from the database\na clear would leave old 7"
+        "no table or column differs from the database\na clear would leave old 7"
     )
 
 

@@ -18,6 +18,7 @@ from facts_of import (
 from resetting import Failed, aside, building, results
 from resetting.disposable import Disposable
 from resetting.facts import UNFINISHED, App, Lock
+from resetting.pairs import MISPLACED
 from resetting.procedures import Procedure, same_contents
 from resetting.sequences import Forget, Unflag
 from resetting.undo import Undo
@@ -119,11 +120,12 @@ def test_h18_h47_what_was_built_is_looked_at():
 def test_h19_h20_what_was_cleared_is_looked_at():
     before = facts_of()
     assert "took no action" in failing(results.cleared, wish_of("clear"), before, before, "")
-    left = facts_of(database=database_of(contents=contents_of(table_of(oid=9, rows=2))))
-    assert "still holds rows in sequences 2: not in the models; gone: sequences 3." in failing(
-        results.cleared, wish_of("clear"), before, left, ""
-    )
-    assert results.remains(left) == "scope holds 1 table, sequences 2 now."
+    both = contents_of(table_of(), table_of("searches", 2))
+    left = facts_of(database=database_of(contents=contents_of(table_of("searches", 2, oid=9))))
+    full = facts_of(database=database_of(contents=both))
+    said = failing(results.cleared, wish_of("clear"), full, left, "")
+    assert "still holds rows in searches 2: not in the models; gone: sequences 3." in said
+    assert results.remains(left) == "scope holds 1 table, searches 2 now."
     assert "cannot be seen" in results.remains(facts_of(database=None))
 
 
@@ -183,9 +185,7 @@ def test_h44_how_far_an_undo_came_is_said():
     assert "begun" in failing(undo.result, before, begun)
     done = replace(begun, folders=folders_of(("b",), n1=("a",)))
     assert "finished" in undo.afterwards(before, done).what
-    assert list(undo.rows(begun)) == [
-        ("Migrations", "not where they belong, as after an interrupted undo")
-    ]
+    assert list(undo.rows(begun)) == [("Migrations", MISPLACED)]
     busy = replace(before, sessions=(session_of(),))
     assert "ALLOW_CONNECTIONS false" in shown(undo.steps(busy))[0]
     (opening,) = undo.put_back(before, replace(before, database=database_of(open=False)), ())

@@ -72,14 +72,14 @@ def ask_app(seat_belt, answer):
             with engine.connect():
                 pass
         if target()["compare"]:
-            told["differences"] = compare(database, target()["database"])
+            told.update(compare(database, target()["database"]))
         for engine in database.engines.values():
             engine.dispose()
     return told
 
 
 def compare(database, name):
-    """List in words how the models differ from the database, in tables and columns (Alembic)."""
+    """Tell how the models differ from the database, in tables and columns (Alembic), in words."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -88,7 +88,8 @@ def compare(database, name):
         context = MigrationContext.configure(readonly, opts={"compare_type": True})
         found = compare_metadata(context, database.metadata)
     changes = [change for one in found for change in (one if isinstance(one, list) else [one])]
-    return [text for text in (in_words(change, name) for change in changes) if text]
+    words = [in_words(change, name) for change in changes]
+    return {"differences": list(filter(None, words)), "fits": not any(map(unfit, changes))}
 
 
 def in_words(change, name):
@@ -99,12 +100,22 @@ def in_words(change, name):
     if kind == "remove_table":
         return f"the table {change[1].fullname} of {name} is not in the models"
     if kind == "add_column":
-        return f"{change[2]}.{change[3].name} is not in {name}"
+        full = " and must not be null" if unfit(change) else ""
+        return f"{change[2]}.{change[3].name} is not in {name}{full}"
     if kind == "remove_column":
         return f"{change[2]}.{change[3].name} of {name} is not in the models"
     if kind == "modify_type":
         return f"{change[2]}.{change[3]} is {change[5]!s} in {name}, {change[6]!s} in the models"
+    if kind == "modify_nullable":
+        ours, theirs = ("may be null" if one else "must not be null" for one in change[5:7])
+        return f"{change[2]}.{change[3]} {ours} in {name}, {theirs} in the models"
     return ""
+
+
+def unfit(change):
+    """Say whether rows cannot come along: a new column must not be null, and has no default."""
+    column = change[3] if change[0] == "add_column" else None
+    return column is not None and not column.nullable and column.server_default is None
 
 
 def main():
