@@ -5,6 +5,7 @@ The names H1 to H58 are hazards; README.md has the list.
 
 from __future__ import annotations
 
+import os
 from typing import Iterable, Iterator, Sequence
 
 from . import Finding
@@ -186,7 +187,7 @@ def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
     checkout, current = facts.settings.checkout, facts.folders.current
     if current and current.path.exists() and not current.path.is_dir():
         yield Finding(f"{tilde(current.path)} is no folder.", f"rm {tilde(current.path)}")
-    if current and current.path.is_mount():
+    if current and os.path.ismount(current.path):
         what = f"{tilde(current.path)} is a mount point, which cannot be renamed."
         yield Finding(what, f"umount {tilde(current.path)}")
     if not facts.writable:

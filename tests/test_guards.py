@@ -245,7 +245,7 @@ def test_h23_rows_that_are_to_come_have_to_be_seen():
 
 def test_h21_a_mount_point_cannot_be_renamed(tmp_path, mocker):
     here = Folders(True, replace(folder_of(), path=tmp_path), {})
-    mocker.patch("pathlib.Path.is_mount", return_value=True)
+    mocker.patch("os.path.ismount", return_value=True)
     (finding,) = guards.folders(wish_of(), facts_of(folders=here))
     assert finding.what == f"{tmp_path} is a mount point, which cannot be renamed."
 
