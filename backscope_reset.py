@@ -60,7 +60,7 @@ class Clear(Procedure):
         return guards.blocked_by(facts.locks)
 
     def loses(self, facts: Facts) -> str:
-        contents, asks = facts.contents, asks_to_clear(facts) or "SEQ" in self.wish.left_out
+        contents, asks = facts.contents, asks_to_clear(facts) or self.wish.meant
         if not contents or not contents.rows or not asks:
             return ""
         return f"This clears all the stored data of {facts.settings.database}: {contents.counts}."

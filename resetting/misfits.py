@@ -176,6 +176,7 @@ def no_connection(settings: Settings, text: str) -> Finding:
         unset = [name for name in names if settings.origin(name) == "default"]
         if unset:
             reason += f", and {' and '.join(unset)} {'are' if unset[1:] else 'is'} not set"
+        names.sort(key=lambda name: name not in settings.environ)  # that wins over .env
         lines = list(dict.fromkeys(map(settings.change, names)))
         if "POSTGRES_USER" not in unset:
             lines.append(f"{create}, if there is no such role")

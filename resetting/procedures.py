@@ -71,6 +71,8 @@ class Procedure:
     def instead(self, facts: Facts) -> str:
         """Give what to do where nobody can be asked; first what loses nothing."""
         answer = self.wish.again(confirm=facts.settings.answer)
+        if self.wish.meant:
+            return f"{self.wish.again()}   is about those only"
         keeping = f"{self.wish.again(keep=True)}   loses nothing\n" if "keep" in self.takes else ""
         return f"{keeping}{answer}   answers in advance"
 

@@ -184,7 +184,7 @@ def ask(sentence: str, answer: str, instead: str, again: str) -> None:
     typed = sys.stdin.buffer.readline().decode(errors="replace")
     if typed.rstrip("\r\n") != answer:
         what = f"What was typed is not {answer}." if typed.strip() else "Nothing was typed."
-        raise Refused(Finding(what, f"{again}   asks again"))
+        raise Refused(Finding(what, f"{again}   tries it again"))
 
 
 def done(result: str, seconds: float) -> None:

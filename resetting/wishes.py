@@ -50,6 +50,7 @@ class Wish:
     verbose: bool = False
     given: Mapping[str, str] = field(default_factory=dict)  # Backscope's variables, not .env's
     left_out: tuple[str, ...] = ()  # make's variables that were only in the environment
+    meant: tuple[str, ...] = ()  # sequences that were only in the environment
     by: str = "make"  # what it was typed with: make with its file, or bin/backscope-reset
 
     @property
@@ -64,7 +65,14 @@ class Wish:
     def make(self, verb: str, **changes: Any) -> str:
         """Give another command about the same database."""
         if verb != self.verb:  # another one takes other words
-            alone = {"sequences": (), "number": 0, "keep": False, "carry": False, "force": False}
+            alone = {
+                "sequences": (),
+                "meant": (),
+                "number": 0,
+                "keep": False,
+                "carry": False,
+                "force": False,
+            }
             changes = {"verb": verb, **alone, **changes}
         return self.again(**changes)
 
@@ -83,14 +91,15 @@ class Wish:
               if getattr(self, name)]  # fmt: skip
         folder = None if self.folder == "." else self.folder
         given, number = {f"{name}=": text for name, text in self.given.items()}, self.number or ""
+        some = self.sequences or self.meant  # nothing that is advised clears more than was meant
         if self.by_make:
-            sequences = f"SEQ={quote(' '.join(self.sequences))}" if self.sequences else ""
+            sequences = f"SEQ={quote(' '.join(some))}" if some else ""
             words = [self.by, f"db-{self.verb}", sequences, f"N={number}" if number else ""]
             words += [f"{name.upper()}=1" for name in on]
             said = {"BACKSCOPE_DIR=": folder, **given, "CONFIRM=": self.confirm}
         else:
             words = [f"{name}{quote(text)}" for name, text in given.items()]
-            words += [self.by, self.verb, *self.sequences, str(number), *(f"--{one}" for one in on)]
+            words += [self.by, self.verb, *some, str(number), *(f"--{one}" for one in on)]
             said = {"--backscope-dir ": folder, "--confirm ": self.confirm}
         more = [f"{name}{quote(text)}" for name, text in said.items() if text is not None]
         return " ".join(filter(None, [*words, *more]))
@@ -129,7 +138,9 @@ def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_r
             what = f"{name} is {quote(text)}, which is neither on nor off."
             found.append(Finding(what, f"{by} db-{verb} {name}=1   or without it"))
     refuse(found)
-    return complete(verb, environ, by=by, dry_run=dry_run, left_out=tuple(left_out), **values)
+    meant = sequences_in(environ) if "SEQ" in left_out else ()
+    more: dict[str, Any] = {"left_out": tuple(left_out), "meant": meant, **values}
+    return complete(verb, environ, by=by, dry_run=dry_run, **more)
 
 
 def complete(verb: str, environ: Mapping[str, str], sequences: Sequence[str] = (),
@@ -143,6 +154,14 @@ def complete(verb: str, environ: Mapping[str, str], sequences: Sequence[str] = (
         what = f"N is {quote(number)}, which is no number of a kept database."
         raise Refused(Finding(what, f"{wish.make('status')}   lists what is kept"))
     return replace(wish, sequences=sequence_ids(wish, sequences), number=int(number or 0))
+
+
+def sequences_in(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the sequences that SEQ names in the environment, if it is about sequences at all."""
+    try:
+        return sequence_ids(Wish("clear"), environ.get("SEQ", "").split())
+    except Refused:
+        return ()
 
 
 def sequence_ids(wish: Wish, parts: Sequence[str]) -> tuple[str, ...]:
@@ -214,4 +233,5 @@ def parse(arguments: Sequence[str], verbs: Mapping[str, tuple[str, Sequence[str]
     if by_make:
         return from_make(verb, verbs[verb][1], environ, values["dry_run"])
     by = quote(environ["RESET_SELF"]) if "RESET_SELF" in environ else "make"
-    return complete(verb, environ, by=by, **values)
+    meant = sequences_in(environ) if values.get("sequences") == [] else ()
+    return complete(verb, environ, by=by, meant=meant, left_out=("SEQ",) if meant else (), **values)

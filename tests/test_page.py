@@ -94,7 +94,8 @@ def test_where_nobody_was_waited_for_nobody_looks_again():
 
 def test_what_was_meant_to_narrow_a_clear_has_it_asked():
     assert not Clear(wish_of("clear")).loses(facts_of())
-    left_out = Clear(wish_of("clear", left_out=("SEQ",)))
+    left_out = Clear(wish_of("clear", left_out=("SEQ",), meant=("A000045",)))
+    assert left_out.instead(facts_of()) == "make db-clear SEQ=A000045   is about those only"
     assert left_out.loses(facts_of()) == "This clears all the stored data of scope: sequences 3."
     assert not left_out.loses(facts_of(database=database_of(rows=0)))
 

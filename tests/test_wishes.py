@@ -275,3 +275,19 @@ def test_h56_what_is_advised_begins_as_what_was_typed():
     elsewhere = make("clear", {"RESET_FILE": "../a b/Makefile"})
     assert elsewhere.make("rebuild", keep=True) == "make -f '../a b/Makefile' db-rebuild KEEP=1"
     assert elsewhere.help == "make -f '../a b/Makefile' help"
+
+
+def test_h49_what_is_advised_clears_no_more_than_was_meant():
+    """SEQ=A45 make db-clear asks about all, and nothing that it says then clears all."""
+    environ = {"SEQ": "A45 a7"}
+    wish = make("clear", environ)
+    assert (wish.sequences, wish.left_out) == ((), ("SEQ",))
+    assert wish.again(force=True) == "make db-clear SEQ='A000045 A000007' FORCE=1"
+    assert wish.make("rebuild") == "make db-rebuild"
+    by_hand = parse(["clear"], VERBS, {**environ, "RESET_SELF": "bin/backscope-reset"})
+    assert (by_hand.sequences, by_hand.left_out) == ((), ("SEQ",))
+    assert by_hand.again() == "bin/backscope-reset clear A000045 A000007"
+    assert make("clear", {"SEQ": "of numbers"}).meant == ()  # another purpose
+    assert make("clear", environ, SEQ="A1").meant == ()
+    assert parse(["clear", "A1"], VERBS, environ).meant == ()
+    assert parse(["rebuild"], VERBS, environ).meant == ()
