@@ -21,7 +21,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
 from resetting import Failed, Finding, Interrupted, Refused, guards, misfits, refuse, screen
 from resetting.aside import put_back, set_aside
 from resetting.backscope import asking, environment_unfit, seat_belt
-from resetting.building import carry_all, locale_options, rows_from, source_of
+from resetting.building import carry_all, locale_options, rows_from, source_of, staying
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.disposable import Disposable
 from resetting.facts import Database, Facts, Looks, Session
@@ -29,9 +29,9 @@ from resetting.heading import target
 from resetting.moment import look_again
 from resetting.pairs import half_carried, pairs, whose
 from resetting.procedures import Procedure, asks_to_clear, end_sessions
-from resetting.results import built, cleared, less, remains
+from resetting.results import built, cleared, goes, less, remains
 from resetting.sequences import Forget, Unflag
-from resetting.settings import read_settings
+from resetting.settings import Settings, read_settings
 from resetting.signals import Signals, deafen, end_what_looks
 from resetting.status import Status, show
 from resetting.undo import Undo
@@ -50,6 +50,11 @@ class Clear(Procedure):
     takes = ("sequences", *Procedure.takes)
     asks = "config"
 
+    def asked(self, settings: Settings) -> str:
+        """Give the whole app where it is read before it runs: it tells which tables stay."""
+        asks = self.wish.confirm is None and asks_to_clear(self.wish, settings)
+        return "app" if asks or self.wish.dry_run else self.asks
+
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         yield from guards.usable(self.wish, facts)
         yield from guards.half_built(self.wish, facts)
@@ -60,10 +65,10 @@ class Clear(Procedure):
         return guards.blocked_by(facts.locks)
 
     def loses(self, facts: Facts) -> str:
-        contents, asks = facts.contents, asks_to_clear(facts) or self.wish.meant
-        if not contents or not contents.rows or not asks:
-            return ""
-        return f"This clears all the stored data of {facts.settings.database}: {contents.counts}."
+        return goes(facts) if asks_to_clear(self.wish, facts.settings, facts.production) else ""
+
+    def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        yield from staying(facts)
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         if self.wish.force:
@@ -81,7 +86,6 @@ class Clear(Procedure):
         return Forget(self.wish) if self.wish.sequences else self
 
     def hint(self, before: Facts) -> str:
-        """Give what helps after Backscope has done nothing: it asks itself, or does not load."""
         if before.production:
             return f"{self.wish.again()}   on a terminal, with yes to Backscope's own question"
         return f"{self.wish.make('status')}   tells whether Backscope loads"
@@ -113,10 +117,7 @@ class Rebuild(Procedure):
         yield from guards.undo_begun(wish, facts)
         yield from guards.half_filled(wish, facts)
         yield from guards.source(wish, facts, source_of(facts, self.keeps(facts)))
-        if self.keeps(facts):
-            yield from guards.whole(wish, facts)
-            kept = numbered(facts.settings.database, pairs(facts).number())
-            yield from guards.kept_name(wish, kept)
+        yield from guards.whole(wish, facts) if self.keeps(facts) else ()
 
     def loses(self, facts: Facts) -> str:
         name, contents, old = facts.settings.database, facts.contents, facts.database
@@ -194,7 +195,7 @@ def seeing(
     settings.adopt()
     with contextlib.ExitStack() as stack:
         compare = procedure.wish.confirm is None  # a question says whether the structure differs
-        asked = stack.enter_context(asking(settings, procedure.asks, compare))
+        asked = stack.enter_context(asking(settings, procedure.asked(settings), compare))
         from resetting.server import Server
 
         server = stack.enter_context(contextlib.closing(Server(settings)))
@@ -223,8 +224,7 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
             screen.dry_run(procedure.steps(facts), server.settings, wish, refused=bool(findings))
         refuse(findings)
         if idle:
-            nothing = f"{idle}: there is nothing to do."
-            screen.say(f"# {nothing}" if wish.dry_run else f"\n{nothing}")
+            screen.say(("# " if wish.dry_run else "\n") + f"{idle}: there is nothing to do.")
         if idle or wish.dry_run:
             return 0
         if sentence and wish.confirm is None:

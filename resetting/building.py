@@ -82,6 +82,13 @@ def rows_from(facts: Facts, aside: Database | None) -> Iterator[tuple[str, str]]
         yield "Stays there", f"{stay}: not in the models"
 
 
+def staying(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Yield what a clear leaves as it is (H20)."""
+    stay = facts.contents.only(facts.outside).counts if facts.contents else ""
+    if stay:
+        yield "Stays", f"{stay}: not in the models"
+
+
 def stays(facts: Facts, aside: Database | None) -> str:
     """Say what does not come along, as the models have no place for it."""
     source, models = source_of(facts, aside), facts.app.tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Collection, Mapping, Sequence
 
 from . import Finding
 from .settings import Settings
@@ -100,6 +100,10 @@ class Contents:
     def counts(self) -> str:
         """The rows of each table that has some, in words."""
         return ", ".join(table.count for table in self.tables.values() if table.rows != 0)
+
+    def only(self, names: Collection[str]) -> Contents:
+        """Give it with no tables but some."""
+        return replace(self, tables={n: one for n, one in self.tables.items() if n in names})
 
 
 @dataclass(frozen=True)
@@ -219,6 +223,11 @@ class Facts:
     def tables(self) -> Mapping[str, Table]:
         """The tables inside the database."""
         return self.contents.tables if self.contents else {}
+
+    @property
+    def outside(self) -> set[str]:
+        """The tables that are not in the models, which a clear leaves (H20), if those are known."""
+        return set() if self.app.tables is None else set(self.tables) - set(self.app.tables)
 
     @property
     def oid(self) -> int:

@@ -9,7 +9,16 @@ import os
 from typing import Iterable, Iterator, Sequence
 
 from . import Finding
-from .commands import Step, allow_connections, identifier, qualified, quote, terminate, tilde
+from .commands import (
+    Step,
+    allow_connections,
+    identifier,
+    numbered,
+    qualified,
+    quote,
+    terminate,  # fmt: skip
+    tilde,
+)
 from .facts import SEQUENCE_COLUMNS, Database, Facts, Lock, Session
 from .pairs import MISPLACED, half_carried, number_of, pairs
 from .settings import Settings
@@ -82,11 +91,14 @@ def usable(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 
 def whole(wish: Wish, facts: Facts) -> Iterator[Finding]:
-    """Yield that there is nothing left to keep (H23)."""
-    database = facts.database
+    """Yield that there is nothing left to keep (H23), or that its name would be too long."""
+    database, kept = facts.database, numbered(facts.settings.database, pairs(facts).number())
     if database and not database.valid:
         what = f"{database.name} is what an interrupted dropdb left, so there is nothing to keep."
         yield Finding(what, f"{wish.again(keep=False, carry=False)}   replaces it")
+    if len(kept.encode()) > NAME_LIMIT:
+        what = f"{kept} is longer than PostgreSQL's {NAME_LIMIT} bytes."
+        yield Finding(what, f"{wish.again(keep=False, carry=False)}   keeps nothing")
 
 
 def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -128,7 +140,8 @@ def may_clear(facts: Facts) -> Iterator[Finding]:
         what = f"The role {settings.user} may not create tables in {name}, as a clear must."
         grant = settings.psql(name, f"GRANT CREATE ON SCHEMA public TO {role}", role=False)
         yield Finding(what, f"{grant}   as the owner of {name}")
-    others = [table for table in contents.tables if not contents.tables[table].owned]
+    dropped = set(contents.tables) - facts.outside
+    others = [one for one in contents.tables if one in dropped and not contents.tables[one].owned]
     if others:
         what = f"The role {settings.user} does not own {', '.join(others)}, which a clear drops."
         own = "; ".join(f"ALTER TABLE {qualified(one)} OWNER TO {role}" for one in others)
@@ -199,13 +212,6 @@ def undo_begun(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that an undo was interrupted, which comes before anything else (H44)."""
     if any(place is not None for _, place in pairs(facts).moves()):  # not only back to migrations
         yield Finding(f"The migrations are {MISPLACED}.", f"{wish.make('undo')}   finishes it")
-
-
-def kept_name(wish: Wish, kept: str) -> Iterator[Finding]:
-    """Yield that a kept database would have too long a name."""
-    if len(kept.encode()) > NAME_LIMIT:
-        what = f"{kept} is longer than PostgreSQL's {NAME_LIMIT} bytes."
-        yield Finding(what, f"{wish.again(keep=False, carry=False)}   keeps nothing")
 
 
 def programs(facts: Facts, steps: Iterable[Step]) -> Iterator[Finding]:

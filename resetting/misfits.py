@@ -109,9 +109,9 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     elif app.elsewhere:
         yield Finding(app.elsewhere, edited)
     if app.tables is not None and not app.tables:
-        what = "The app's models make no tables, so a rebuild would end with an empty database."
+        what = "The app's models make no tables, so there is nothing to clear or to build."
         yield Finding(what, edited)
-    if app.directory != "migrations":
+    if not clears and app.directory != "migrations":
         what = f"Backscope keeps its migrations in {app.directory}, not in migrations."
         yield Finding(what, edited)
     command, mark = "flask db", "flask_migrate"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def look_again(server: Server, procedure: Procedure, before: Facts) -> Facts:
     """Look once more, after Backscope's answer and the user's (H40, H41)."""
-    if not procedure.loses(before) and procedure.asks != "app":
+    if not procedure.loses(before) and procedure.asked(before.settings) != "app":
         return before  # nobody was waited for
     if not server.holds_lock():
         what = "The lock of this reset is lost: its session was ended while the question was open."

@@ -25,6 +25,10 @@ class Procedure:
     asks: ClassVar[str] = ""  # what is asked of Backscope: its "config", the whole "app", nothing
     variable: ClassVar[str] = "POSTGRES_DB"  # what names its database
 
+    def asked(self, settings: Settings) -> str:
+        """Give what is asked of Backscope this time."""
+        return self.asks
+
     @property
     def looks(self) -> Looks:
         """What is to be looked at, beside the database itself."""
@@ -137,8 +141,7 @@ def end_sessions(found: Sequence[Session]) -> Iterator[Step]:
         yield psql("postgres", terminate(session.pid for session in found))
 
 
-def asks_to_clear(facts: Facts) -> bool:
-    """Say whether a clear has to be confirmed: not here, not as .env says, or not ordinary."""
-    settings = facts.settings
-    ordinary = settings.environment == "development" and not facts.production
+def asks_to_clear(wish: Wish, settings: Settings, production: bool = False) -> bool:
+    """Say whether a clear asks: not here, not as .env says, not ordinary, or less was meant."""
+    ordinary = settings.environment == "development" and not production and not wish.meant
     return not (ordinary and settings.local and not settings.overrides)

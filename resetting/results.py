@@ -25,6 +25,13 @@ def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
     return f"{name} is cleared: {count(len(contents.tables), 'table')}, no rows{gone}"
 
 
+def goes(facts: Facts) -> str:
+    """Say what a clear loses, for its question; tables that are not in the models stay."""
+    contents, name = facts.contents, facts.settings.database
+    gone = contents.only(set(contents.tables) - facts.outside).counts if contents else ""
+    return f"This clears all the stored data of {name}: {gone}." if gone else ""
+
+
 def remains(now: Facts) -> str:
     """Say what is in a database that a clear has changed, but not cleared."""
     if not now.contents:

@@ -53,7 +53,7 @@ class Forget(Inside):
     """Clear only some sequences."""
 
     def loses(self, facts: Facts) -> str:
-        if not facts.cached or not asks_to_clear(facts):
+        if not facts.cached or not asks_to_clear(self.wish, facts.settings, facts.production):
             return ""
         return f"This clears {' '.join(facts.cached)} of {facts.settings.database}."
 

@@ -117,14 +117,13 @@ def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:
 
 def models_in_words(wish: Wish, facts: Facts) -> Finding:
     """Say how the database differs from the models, and which tables a clear would leave full."""
-    found, models = facts.app.differences, facts.app.tables
-    if found is None:
+    found = facts.app.differences
+    if found is None or not facts.contents:
         return Finding("", "")
-    left = [table.count for name, table in facts.tables.items()
-            if models is not None and name not in models and table.rows != 0]  # fmt: skip
+    left = facts.contents.only(facts.outside).counts
     lines = list(found or ["no table or column differs from the database"])
     if left:
-        lines.append(f"a clear would leave {', '.join(left)}")
+        lines.append(f"a clear would leave {left}")
     how = {"carry": True} if facts.app.fits else {"keep": True}
     return Finding("\n".join(lines), wish.make("rebuild", **how) if found else "")
 

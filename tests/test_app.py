@@ -94,6 +94,11 @@ def test_h20_tables_of_an_older_schema(backscope):
     backscope.sql("CREATE TABLE oeis_cache (id int); INSERT INTO oeis_cache VALUES (1)")
     backscope.sql("ALTER TABLE oeis_cache OWNER TO scope")
     assert "a clear would leave oeis_cache 1" in backscope.run("status").out
+    stays = "Stays        oeis_cache 1: not in the models"
+    for asked in (["--dry-run"], []):  # it tells beforehand where somebody reads beforehand
+        result = backscope.run("clear", *asked, SEQ="A000045")
+        assert stays in result.out and backscope.name in result.out
+    assert "oeis_cache" not in result.err  # which the question does not call lost
     result = backscope.run("clear", **backscope.fast)
     assert result.code == 1, result
     assert "still holds rows in oeis_cache 1" in result.err

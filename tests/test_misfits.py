@@ -78,9 +78,9 @@ def test_names_that_postgresql_would_cut_off():
     assert said(unfit(POSTGRES_USER="")) == [
         "POSTGRES_USER is empty, so the role would be a guess."
     ]
-    kept = guards.kept_name(wish_of(keep=True), "a" * 59 + ".~1~")
-    assert list(kept) == []
-    (finding,) = guards.kept_name(wish_of(keep=True), "a" * 60 + ".~1~")
+    one, two = (facts_of(settings=settings_of(POSTGRES_DB="a" * n)) for n in (59, 60))
+    assert list(guards.whole(wish_of(keep=True), one)) == []
+    (finding,) = guards.whole(wish_of(keep=True), two)
     assert finding.mend == "make db-rebuild   keeps nothing"
 
 

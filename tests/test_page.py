@@ -4,7 +4,7 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from facts_of import database_of, facts_of, folders_of, settings_of, wish_of
+from facts_of import contents_of, database_of, facts_of, folders_of, settings_of, table_of, wish_of
 
 from backscope_reset import Clear, Rebuild
 from resetting import Interrupted, Refused, signals
@@ -98,6 +98,30 @@ def test_what_was_meant_to_narrow_a_clear_has_it_asked():
     assert left_out.instead(facts_of()) == "make db-clear SEQ=A000045   is about those only"
     assert left_out.loses(facts_of()) == "This clears all the stored data of scope: sequences 3."
     assert not left_out.loses(facts_of(database=database_of(rows=0)))
+
+
+def test_h20_what_a_clear_leaves_is_said_before_it_where_somebody_reads_first():
+    here = settings_of()
+    for wish, settings, what in (
+        (wish_of("clear"), here, "config"),  # it neither asks nor waits
+        (wish_of("clear", dry_run=True), here, "app"),
+        (wish_of("clear", meant=("A000045",)), here, "app"),
+        (wish_of("clear"), settings_of(POSTGRES_HOST="db.example"), "app"),
+        (wish_of("clear", confirm="scope@db"), settings_of(POSTGRES_HOST="db.example"), "config"),
+    ):
+        assert Clear(wish).asked(settings) == what
+    contents = contents_of(
+        table_of(), table_of("mine", rows=2, owned=False), table_of("no", rows=0)
+    )
+    clear, database = Clear(wish_of("clear", meant=("A000045",))), database_of(contents=contents)
+    facts = facts_of(database=database, app=App(tables={"sequences": ["id"]}))
+    assert list(clear.rows(facts)) == [("Stays", "mine 2: not in the models")]
+    assert clear.loses(facts) == "This clears all the stored data of scope: sequences 3."
+    assert list(clear.in_the_way(facts)) == []  # a clear does not drop it, so need not own it
+    unknown = facts_of(database=database)
+    assert list(clear.rows(unknown)) == []
+    assert clear.loses(unknown).endswith(": sequences 3, mine 2.")
+    assert "does not own mine" in next(clear.in_the_way(unknown)).what
 
 
 def test_h58_only_dotenv_calls_a_database_disposable():
