@@ -134,8 +134,7 @@ class Rebuild(Procedure):
             yield "Kept as", numbered(facts.settings.database, number)
         there = f"migrations -> {numbered('migrations', number)}"
         yield "Migrations", there + whose(facts) if facts.folders.there else "none yet"
-        if self.wish.carry:
-            yield from rows_from(facts, self.keeps(facts))
+        yield from rows_from(self.wish, facts, self.keeps(facts))
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         name, number, old = facts.settings.database, pairs(facts).number(), facts.database

@@ -7,6 +7,7 @@ from typing import Iterator
 from .commands import Step, copy, dollars, identifier, literal, numbered, psql, qualified
 from .facts import UNFINISHED, Database, Facts
 from .pairs import half_carried
+from .wishes import Wish
 
 
 def locale_options(facts: Facts) -> list[str]:
@@ -73,12 +74,12 @@ def source_of(facts: Facts, aside: Database | None) -> Database | None:
     return aside or half_carried(facts) or next(iter(facts.kept.values()), None)
 
 
-def rows_from(facts: Facts, aside: Database | None) -> Iterator[tuple[str, str]]:
-    """Yield where the rows come from, if that is not set aside just now, and what stays there."""
+def rows_from(wish: Wish, facts: Facts, aside: Database | None) -> Iterator[tuple[str, str]]:
+    """Yield where the rows are, if that is not set aside just now, and which of them stay there."""
     source, stay = source_of(facts, aside), stays(facts, aside)
-    if source and not aside:
-        yield "Rows from", f"{source.name}: {source.described}"
-    if stay:
+    if source and not aside and (wish.carry or not facts.tables):
+        yield "Rows from" if wish.carry else "Kept", f"{source.name}: {source.described}"
+    if stay and wish.carry:
         yield "Stays there", f"{stay}: not in the models"
 
 

@@ -61,9 +61,8 @@ def folded(text: str, indent: int = 0, stream: IO[str] | None = None, mark: str 
     Each line begins with the `mark`, that of a comment perhaps.
     """
     lines = []
-    for line in re.sub(
-        r" (?=(about )?[\d?])", "\N{NO-BREAK SPACE}", text
-    ).splitlines():  # a table, its rows
+    text = re.sub(r" (?=(about )?[\d?])", "\N{NO-BREAK SPACE}", text)  # a table, its rows
+    for line in text.splitlines():
         margin = " " * (indent + len(line) - len(line.lstrip())) + mark
         room = max(columns(stream), len(margin) + 20)
         lines.append(textwrap.fill(
@@ -149,8 +148,8 @@ def broken(error: BaseException) -> None:
         trace = trace.tb_next
     file, line = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ("?", 0)
     place = f"{Path(file).name}, line {line}"
-    say(f"\nThe tool itself failed: {type(error).__name__} in {place}.", error=True)
-    say("      make db-status   tells the state of things", error=True)
+    what = f"The tool itself failed: {type(error).__name__} in {place}."
+    say(f"\n{what} db-status tells the state of things.", error=True)
 
 
 def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish, refused: bool = False) -> None:

@@ -19,7 +19,7 @@ def end_what_looks() -> None:
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         what = f"Interrupted by {signal.Signals(number).name}. Nothing was changed."
-        CAME.append(Interrupted(Finding(what, "make db-status   tells the state of things")))
+        CAME.append(Interrupted(Finding(what, "")))
         deafen()
         raise CAME[0]
 

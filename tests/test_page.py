@@ -85,6 +85,10 @@ def test_where_rows_come_from_is_said_unless_they_are_set_aside_just_now():
     rows = dict(carry.rows(facts_of(database=None, kept=kept)))
     assert rows["Rows from"] == "scope.~2~: 7 MB, sequences 3, revision a"
     assert "Rows from" not in dict(carry.rows(facts_of(kept=kept)))
+    for plain in (Rebuild(wish_of()), Rebuild(wish_of(keep=True))):  # as after a KEEP=1 was killed
+        said = dict(plain.rows(facts_of(database=None, kept=kept)))["Kept"]
+        assert said == "scope.~2~: 7 MB, sequences 3, revision a"
+        assert "Kept" not in dict(plain.rows(facts_of(kept=kept)))
 
 
 def test_where_nobody_was_waited_for_nobody_looks_again():
