@@ -41,12 +41,13 @@ reset-near = $(shell $(call reset-quote,$(PYTHON)) -c 'import difflib, sys; \
   print(*("did you mean %s? " % word for word in near))' \
   $(foreach w,$1 $(reset-known) $(addsuffix =,$(reset-switches)) \
   $(patsubst A%,SEQ=A%,$(filter A%,$1)),$(call reset-quote,$w)) 2>/dev/null)
+reset-note := \#
 $(if $(RESET_HERE),,$(if $(reset-alone)$(filter $(reset-targets),$(MAKECMDGOALS)),$(error \
-  This Makefile is a copy without backscope_reset.py beside it; \
-  make it a link: ln -sf ../backscope-reset/Makefile .)))
+  This Makefile is a copy without backscope_reset.py beside it: \
+  ln -sf ../backscope-reset/Makefile . $(reset-note) makes it a link)))
 $(if $(reset-odd),$(error $(if $(filter $(reset-tools),$(reset-odd)),$(reset-odd) belongs \
-  to the tool's own folder: make -C $(call reset-quote,$(RESET_HERE)) $(reset-odd)$(if \
-  $(filter test%,$(reset-odd)), (Backscope's own tests: flask test)),There is no target \
+  to the tool's own folder: make -C $(call reset-quote,$(RESET_HERE)) $(reset-odd) $(reset-note) \
+  $(if $(filter test%,$(reset-odd)),Backscope has its own: flask test,runs it there),There is no target \
   $(reset-odd); $(if $(filter %reset,$(reset-odd)),did you mean db-clear or db-rebuild? ,$(call \
   reset-near,$(reset-odd)))make help lists them all)))
 

@@ -23,8 +23,9 @@ from resetting.aside import put_back, set_aside
 from resetting.backscope import asking, environment_unfit, seat_belt
 from resetting.building import carry_all, locale_options, rows_from, source_of, staying
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
+from resetting.contents import Database
 from resetting.disposable import Disposable
-from resetting.facts import Database, Facts, Looks, Session
+from resetting.facts import Facts, Looks, Session
 from resetting.heading import target
 from resetting.moment import look_again
 from resetting.pairs import half_carried, pairs, whose
@@ -58,7 +59,7 @@ class Clear(Procedure):
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         yield from guards.usable(self.wish, facts)
         yield from guards.half_built(self.wish, facts)
-        yield from guards.may_clear(facts)
+        yield from guards.may_clear(self.wish, facts)
 
     def blocking(self, facts: Facts) -> list[Session]:
         """Give who holds a lock on any table (H12)."""
@@ -80,7 +81,7 @@ class Clear(Procedure):
         return cleared(self.wish, before, now, self.hint(before))
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
-        return Finding(remains(now), f"{self.wish.make('status')}   tells more")
+        return Finding(remains(before, now), f"{self.wish.make('status')}   tells more")
 
     def narrowed(self) -> Procedure:
         return Forget(self.wish) if self.wish.sequences else self
@@ -107,7 +108,7 @@ class Rebuild(Procedure):
         old = facts.database
         if not old or not self.wish.keeps or half_carried(facts):
             return None
-        return old if not old.contents or old.contents.rows or old.revisions else None
+        return old if not old.contents or not old.contents.empty or old.revisions else None
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         wish, old = self.wish, facts.database
@@ -121,10 +122,10 @@ class Rebuild(Procedure):
 
     def loses(self, facts: Facts) -> str:
         name, contents, old = facts.settings.database, facts.contents, facts.database
-        empty = facts.copied or (contents and not contents.rows)
+        empty = facts.copied or (contents and contents.empty)
         if not old or self.keeps(facts) or empty:
             return ""
-        counts = contents.counts if contents else "which cannot be looked into"
+        counts = contents.described if contents else "which cannot be looked into"
         question = f"This wipes out the entire structure and contents of {name}: {counts}."
         return f"{question}{less(self.wish, facts)}"
 
@@ -215,7 +216,7 @@ def reset(procedure: Procedure, environ: Mapping[str, str]) -> int:
     wish = procedure.wish
     with seeing(procedure, environ, acting=not wish.dry_run) as (server, facts):
         target(wish, facts)
-        for label, text in procedure.rows(facts):
+        for label, text in procedure.shown(facts):
             screen.row(label, text, wish.dry_run)
         findings, sentence = list(procedure.in_the_way(facts)), procedure.loses(facts)
         idle = procedure.idle(facts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Collection, Iterator, Sequence
 
 from .commands import Step, allow_connections, dropdb, literal, mv, numbered, psql, rename
-from .facts import Database, Facts
+from .contents import Database
+from .facts import Facts
 from .pairs import Move, pairs
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Iterator
 
 from .commands import Step, copy, dollars, identifier, literal, numbered, psql, qualified
-from .facts import UNFINISHED, Database, Facts
+from .contents import UNFINISHED, Database
+from .facts import Facts
 from .pairs import half_carried
 from .wishes import Wish
 
@@ -96,8 +97,9 @@ def stays(facts: Facts, aside: Database | None) -> str:
     if models is None:  # it does not load
         return ""
     old = source.contents.tables if source and source.contents else {}
+    others = source.contents.only(()).described if source and source.contents else ""
     filled = {name: table for name, table in old.items() if table.rows != 0}
     tables = [table.count for name, table in filled.items() if name not in models]
     columns = [f"{name}.{column}" for name, table in filled.items() if name in models
                for column in table.columns if column not in models[name]]  # fmt: skip
-    return ", ".join([*tables, *columns])
+    return ", ".join([*tables, *columns, *others.split(", ")[1:]])

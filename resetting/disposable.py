@@ -35,9 +35,9 @@ class Disposable(Procedure):
         """Say what is lost if it is not .env that calls it disposable."""
         name, contents = facts.settings.database, facts.contents
         declared = facts.settings.dotenv.get(self.variable) == name
-        if declared or not facts.database or (contents and not contents.rows):
+        if declared or not facts.database or (contents and contents.empty):
             return ""
-        counts = contents.counts if contents else "which cannot be looked into"
+        counts = contents.described if contents else "which cannot be looked into"
         return f"This wipes out {name}, which .env does not call disposable: {counts}."
 
     def steps(self, facts: Facts) -> Iterator[Step]:

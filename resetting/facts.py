@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Collection, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from . import Finding
+from .contents import Contents, Database, Table
 from .settings import Settings
 
 # The lock modes that a DELETE or an UPDATE does not wait for ("Table-Level Lock Modes").
 COMPATIBLE = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
-SEQUENCE_COLUMNS = {"id", "values", "values_requested"}  # of the table sequences, relied on
-UNFINISHED = "backscope-reset: the rows of {} are still to come"  # a comment, while CARRY=1 runs
-REVISIONS = "alembic_version"  # Alembic's own table, which is never counted
 
 
 @dataclass(frozen=True)
@@ -58,85 +56,10 @@ class Lock:
         """Whether a change of some sequences would wait for it."""
         return self.table == "sequences" and self.mode not in COMPATIBLE
 
-
-@dataclass(frozen=True)
-class Table:
-    """Whatever holds rows: a table, a partitioned one, a materialized view."""
-
-    name: str  # with its schema, if the search path does not find it
-    oid: int
-    file: int  # relfilenode, which TRUNCATE changes
-    owned: bool
-    columns: tuple[str, ...] = ()  # without generated ones
-    generated: tuple[str, ...] = ()
-    serials: Mapping[str, int] = field(default_factory=dict)  # column -> last value given out
-    rows: int | None = None  # None: cannot be counted
-    exact: bool = True
-    changes: int = 0  # rows inserted, updated and deleted so far (pg_stat_all_tables)
-
     @property
-    def count(self) -> str:
-        """The rows in words: few are counted, many estimated."""
-        if self.rows is None:
-            return f"{self.name} ?"
-        return f"{self.name} {self.rows}" if self.exact else f"{self.name} about {self.rows:,}"
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What is inside a database."""
-
-    creates: bool  # whether our role may create tables
-    tables: Mapping[str, Table]
-    revisions: frozenset[str]  # what alembic_version records
-    sequence_columns: frozenset[str]
-
-    @property
-    def rows(self) -> bool:
-        """Whether anything is stored, or might be."""
-        return any(table.rows != 0 for table in self.tables.values())
-
-    @property
-    def counts(self) -> str:
-        """The rows of each table that has some, in words."""
-        return ", ".join(table.count for table in self.tables.values() if table.rows != 0)
-
-    def only(self, names: Collection[str]) -> Contents:
-        """Give it with no tables but some."""
-        return replace(self, tables={n: one for n, one in self.tables.items() if n in names})
-
-
-@dataclass(frozen=True)
-class Database:
-    """A row of pg_database, and what is inside."""
-
-    name: str
-    oid: int
-    owner: str
-    owned: bool  # by our role, or a role it is a member of
-    valid: bool  # False: an interrupted DROP DATABASE left it
-    open: bool  # whether it accepts connections
-    template: bool
-    outdated: bool  # its collations are those of another system
-    size: str
-    comment: str
-    encoding: str
-    locale: tuple[str, str, str, str]  # LC_COLLATE, LC_CTYPE, provider, the provider's locale
-    contents: Contents | None = None  # None: it cannot be opened
-
-    @property
-    def revisions(self) -> frozenset[str]:
-        """What alembic_version records; empty if that cannot be seen."""
-        return self.contents.revisions if self.contents else frozenset()
-
-    @property
-    def described(self) -> str:
-        """Its size, rows and revision in words."""
-        if not self.contents:
-            return f"{self.size}, cannot be looked into"
-        revision = ", ".join(sorted(self.revisions)) or "none"
-        half = ", half filled" if self.comment.startswith(UNFINISHED.partition("{")[0]) else ""
-        return f"{self.size}, {self.contents.counts or 'no rows'}, revision {revision}{half}"
+    def stops_some(self) -> bool:
+        """Whether its session may have locked some sequences ("Row-Level Locks")."""
+        return self.table == "sequences" and self.mode in ("RowShareLock", "RowExclusiveLock")
 
 
 @dataclass(frozen=True)
@@ -226,8 +149,9 @@ class Facts:
 
     @property
     def outside(self) -> set[str]:
-        """The tables that are not in the models, which a clear leaves (H20), if those are known."""
-        return set() if self.app.tables is None else set(self.tables) - set(self.app.tables)
+        """The tables that are not in the models, as far as is known; a clear leaves them (H20)."""
+        models = self.tables if self.app.tables is None else self.app.tables
+        return {name for name, table in self.tables.items() if table.view or name not in models}
 
     @property
     def oid(self) -> int:

@@ -19,7 +19,8 @@ from .commands import (
     terminate,  # fmt: skip
     tilde,
 )
-from .facts import SEQUENCE_COLUMNS, Database, Facts, Lock, Session
+from .contents import SEQUENCE_COLUMNS, Database
+from .facts import Facts, Lock, Session
 from .pairs import MISPLACED, half_carried, number_of, pairs
 from .settings import Settings
 from .wishes import Wish
@@ -106,7 +107,7 @@ def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
     yield from half_filled(wish, facts)
     contents, name = facts.contents, facts.settings.database
     if contents and not contents.revisions and not contents.tables and not half_carried(facts):
-        what = f"{name} has no tables and no revision: its rebuild is unfinished."
+        what = f"{name} has no tables and no revision: its rebuild is unfinished, or never began."
         yield Finding(what, f"{wish.make('rebuild')}   finishes it")
 
 
@@ -130,8 +131,8 @@ def source(wish: Wish, facts: Facts, where: Database | None) -> Iterator[Finding
         yield Finding(what, mend)
 
 
-def may_clear(facts: Facts) -> Iterator[Finding]:
-    """Yield what our role may not do inside the database (H15)."""
+def may_clear(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield what our role may not do inside the database (H15), or nobody may."""
     settings, contents = facts.settings, facts.contents
     if not contents:
         return
@@ -146,6 +147,10 @@ def may_clear(facts: Facts) -> Iterator[Finding]:
         what = f"The role {settings.user} does not own {', '.join(others)}, which a clear drops."
         own = "; ".join(f"ALTER TABLE {qualified(one)} OWNER TO {role}" for one in others)
         yield Finding(what, f"{settings.psql(name, own, role=False)}   as a superuser")
+    needing = {one for table in dropped for one in contents.tables[table].needed_by} - dropped
+    if needing:
+        what = f"A clear cannot drop the tables that are needed by {', '.join(sorted(needing))}."
+        yield Finding(what, f"{wish.make('rebuild', keep=True)}   starts anew, and keeps what is")
 
 
 def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -155,7 +160,11 @@ def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
         lacking = sorted(SEQUENCE_COLUMNS - facts.contents.sequence_columns)
         mend = f"{wish.make('rebuild', carry=True)}   gives it the structure of the models"
         yield Finding(f"{settings.database} has no sequences.{' or '.join(lacking)}.", mend)
-    if table and table.rows is None and not facts.locks:  # H47
+    if table and not table.changeable:
+        what = f"The role {settings.user} may not read and change the rows of sequences."
+        grant = f"GRANT SELECT, UPDATE, DELETE ON sequences TO {identifier(settings.user)}"
+        yield Finding(what, settings.psql(settings.database, grant, role=False))
+    elif table and table.rows is None and not facts.locks:  # H47
         what = f"The role {settings.user} may not see all rows of sequences (row-level security?)."
         change = "ALTER TABLE sequences DISABLE ROW LEVEL SECURITY"
         yield Finding(what, settings.psql(settings.database, change, role=False))

@@ -30,7 +30,7 @@ def target(wish: Wish, facts: Facts) -> None:
     if facts.reached and not database:
         text += ": not there yet"
     elif database:
-        counts = facts.contents.counts or "no rows" if facts.contents else "cannot be looked into"
+        counts = facts.contents.described if facts.contents else "cannot be looked into"
         text += f": {database.size}, {counts}"
     row("Database", text, wish.dry_run)
     for name in settings.overrides:

@@ -12,7 +12,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from .backscope import LOOKING
-from .facts import REVISIONS, SEQUENCE_COLUMNS, Contents, Database, Lock, Looks, Session, Table
+from .contents import REVISIONS, SEQUENCE_COLUMNS, Contents, Database, Table
+from .facts import Lock, Looks, Session
 
 COUNTED = 10_000  # rows that are counted one by one; more are estimated
 STUCK = 'values_requested AND "values" IS NULL'  # what a failed download leaves (H30)
@@ -52,7 +53,16 @@ LOCKED = """
 TABLES = """
     SELECT nspname AS schema, relname AS table, pg_table_is_visible(c.oid) AS visible,
            c.oid::int8, pg_relation_filenode(c.oid)::int8 AS file,
-           pg_has_role(relowner, 'USAGE') AS owned,
+           pg_has_role(relowner, 'USAGE') AS owned, relkind = 'm' AS view,
+           has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'UPDATE')
+           AND has_table_privilege(c.oid, 'DELETE') AS changeable,
+           ARRAY(SELECT DISTINCT CASE WHEN pg_table_is_visible(v.oid) THEN v.relname::text
+                 ELSE v.relnamespace::regnamespace || '.' || v.relname END FROM pg_class v
+                 WHERE v.oid <> c.oid AND v.oid IN (
+                   SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = c.oid
+                   UNION SELECT ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+                   WHERE d.classid = 'pg_rewrite'::regclass AND refobjid = c.oid
+                   AND refclassid = 'pg_class'::regclass) AND NOT relispartition) AS needed_by,
            greatest(reltuples::int8, pg_stat_get_live_tuples(c.oid)) AS estimate,
            pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid)
            + pg_stat_get_tuples_deleted(c.oid) AS changes,
@@ -73,6 +83,20 @@ INSIDE = """
            to_regclass('alembic_version') IS NOT NULL AS versioned,
            ARRAY(SELECT attname::text FROM pg_attribute
                  WHERE attrelid = to_regclass('sequences') AND attnum > 0) AS columns"""
+OTHERS = """
+    SELECT kind, count(*) FROM (
+      SELECT 'pg_class'::regclass, oid, relnamespace, CASE relkind WHEN 'v' THEN 'view'
+             WHEN 'f' THEN 'foreign table' ELSE 'sequence generator' END
+      FROM pg_class c WHERE relkind IN ('v', 'f') OR relkind = 'S' AND NOT EXISTS
+      (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))
+      UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, 'function' FROM pg_proc
+      UNION ALL SELECT 'pg_largeobject_metadata'::regclass, oid, NULL, 'large object'
+      FROM pg_largeobject_metadata) AS one (class, oid, schema, kind)
+    LEFT JOIN pg_namespace n ON n.oid = schema
+    WHERE one.oid >= 16384 AND (nspname IS NULL OR nspname !~ '^(pg_|information_schema$)')
+    AND NOT EXISTS (SELECT FROM pg_depend d
+                    WHERE d.classid = class AND d.objid = one.oid AND d.deptype = 'e')
+    GROUP BY kind ORDER BY kind DESC"""
 
 
 Row = dict[str, Any]
@@ -149,16 +173,17 @@ def look_inside(connection: Connection, exact: bool) -> Contents:
             count = found[0]["count"]
         many = count is not None and count > COUNTED and not exact
         serials = {column: last for column, last in row.pop("serials").items() if last is not None}
-        columns = row.pop("columns")
+        columns, needed_by = row.pop("columns"), tuple(row.pop("needed_by"))
         tables[name] = Table(
             name, columns=tuple(filter(columns.get, columns)), serials=serials, exact=not many,
             generated=tuple(column for column in columns if not columns[column]),
-            rows=max(count or 0, estimate) if many else count, **row,
+            rows=max(count or 0, estimate) if many else count, needed_by=needed_by, **row,
         )  # fmt: skip
     revisions: frozenset[str] = frozenset()
     with contextlib.suppress(psycopg2.Error):
         revisions = look_at_revisions(connection)
-    return Contents(inside["creates"], tables, revisions, frozenset(inside["columns"]))
+    others = {row["kind"]: row["count"] for row in rows(connection, OTHERS)}
+    return Contents(inside["creates"], tables, revisions, frozenset(inside["columns"]), others)
 
 
 def same_rows(new: Connection, old: Connection, one: Contents, two: Contents) -> bool:

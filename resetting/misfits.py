@@ -33,7 +33,8 @@ def settings_unfit(settings: Settings, variable: str = "POSTGRES_DB") -> Iterato
     """Yield what is wrong with the settings alone; `variable` names the database."""
     name, port, host = settings.database, settings.port, settings.values["POSTGRES_HOST"]
     if not name:
-        yield wrong(settings, variable, "is not set.")
+        given = variable in {**settings.dotenv, **settings.environ}
+        yield wrong(settings, variable, "is empty." if given else "is not set.")
     if name in OWN:  # H4
         yield wrong(settings, variable, f"is {name}, one of the server's own databases.")
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):  # H31
@@ -118,7 +119,7 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     if clears:
         command = mark = "clear-database"
     if command in app.lacks:
-        mend = f"{git} log -S {mark} flaskr   tells which has it"
+        mend = f"{git} log --all -S {mark} flaskr   tells which has it"
         yield Finding(f"This Backscope has no command {command}.", mend)
 
 

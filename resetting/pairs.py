@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Iterator, Mapping, Optional
 
-from .facts import UNFINISHED, Database, Facts, Folder
+from .contents import UNFINISHED, Database
+from .facts import Facts, Folder
 
 Revisions = frozenset[str]
 Move = tuple[Optional[int], Optional[int]]  # from and to a number; None is `migrations` itself

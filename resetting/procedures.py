@@ -10,7 +10,8 @@ from typing import ClassVar, Collection, Iterator, Sequence
 
 from . import Finding, guards, misfits
 from .commands import Step, psql, terminate
-from .facts import Contents, Facts, Looks, Session
+from .contents import Contents
+from .facts import Facts, Looks, Session
 from .settings import Settings
 from .wishes import Wish
 
@@ -87,6 +88,12 @@ class Procedure:
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
         """Yield what the first screen says beside the target: a label and a text."""
         yield from ()
+
+    def shown(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        """Yield those rows, and whom FORCE=1 is to end."""
+        yield from self.rows(facts)
+        if self.wish.force:
+            yield "Ends", "\n".join(map(str, self.blocking(facts)))
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         """Yield the commands, in the documented order."""

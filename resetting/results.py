@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from . import fail
+from . import fail, guards
 from .building import source_of, stays
-from .facts import Database, Facts
+from .contents import Database
+from .facts import Facts
 from .pairs import half_carried
 from .procedures import count, same_contents
 from .wishes import Wish
@@ -20,7 +21,7 @@ def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
             if old[name].rows != 0 and (name not in new or new[name].rows == 0)]  # fmt: skip
     gone = f"; gone: {', '.join(went)}" if went else ""
     if contents.rows:
-        mend = f"{wish.make('rebuild', carry=True)}   renews the structure"
+        mend = f"{wish.make('rebuild', carry=True)}   renews the structure, and keeps them aside"
         fail(f"{name} still holds rows in {contents.counts}: not in the models{gone}.", mend)
     return f"{name} is cleared: {count(len(contents.tables), 'table')}, no rows{gone}"
 
@@ -32,8 +33,10 @@ def goes(facts: Facts) -> str:
     return f"This clears all the stored data of {name}: {gone}." if gone else ""
 
 
-def remains(now: Facts) -> str:
+def remains(before: Facts, now: Facts) -> str:
     """Say what is in a database that a clear has changed, but not cleared."""
+    if now.contents and now.contents.rows and set(before.tables) <= set(now.tables):
+        return ""  # it did all that it does, and says what it has left
     if not now.contents:
         return f"What {now.settings.database} holds now cannot be seen."
     holds = f"{count(len(now.contents.tables), 'table')}, {now.contents.counts or 'no rows'}"
@@ -78,6 +81,9 @@ def less(wish: Wish, facts: Facts) -> str:
         more = f" {wish.again(carry=True)} would bring the rows along."
         return more if facts.app.fits else ""
     same = "Its tables and columns are already those of the models"
+    left = facts.contents and facts.contents.only(facts.outside).rows
+    if left or any(guards.may_clear(wish, facts)):
+        return f" {same}."
     return f" {same}, so {wish.make('clear')} is enough."
 
 

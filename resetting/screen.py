@@ -164,9 +164,10 @@ def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish, refused: bool
     stronger = [name for name in STRONGER if name in settings.environ]
     if stronger:
         lines.append(f"unset {' '.join(stronger)}")
-    if any(step.into for step in steps):
+    piped = any(step.into for step in steps)
+    if piped:
         said += f" PGOPTIONS={quote(EXACT)}"
-    lines += [f"export {said}", "(set -e"]
+    lines += [f"export {said}", "(set -eo pipefail" if piped else "(set -e"]
     if Path.cwd() != settings.checkout:
         lines.append(f"cd {tilde(settings.checkout)}")
     for line in [*lines, *map(str, steps), ")"]:

@@ -26,8 +26,16 @@ class Inside(Procedure):
         yield from guards.sequence_table(self.wish, facts)
 
     def blocking(self, facts: Facts) -> list[Session]:
-        """Give who holds a lock that stops a change of some rows."""
-        return guards.blocked_by(lock for lock in facts.locks if lock.stops_rows)
+        """Give who stops a change of some rows; who may have locked one is ended with FORCE=1."""
+        force = self.wish.force
+        found = (one for one in facts.locks if one.stops_rows or (force and one.stops_some))
+        return guards.blocked_by(found)
+
+    def hint(self, before: Facts) -> str:
+        """Give what helps after the change was given up: others may have locked a row."""
+        force = f"{self.wish.again(force=True)}   ends who is changing sequences, too"
+        some = any(lock.stops_some for lock in before.locks) and not self.wish.force
+        return force if some else super().hint(before)
 
     def change(self, facts: Facts, sql: str) -> Iterator[Step]:
         """Yield the steps that change those rows, after the sessions in the way are ended."""
@@ -97,7 +105,7 @@ class Unflag(Inside):
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         some = f" AND {self.some()}" if self.wish.sequences else ""
-        where = f'values_requested AND "values" IS NULL{some}'
+        where = f"values_requested AND sequences.values IS NULL{some}"
         yield from self.change(
             facts, f"UPDATE sequences SET values_requested = false WHERE {where}"
         )

@@ -17,7 +17,8 @@ from psycopg2.extras import RealDictCursor
 
 from . import Finding, looking, misfits
 from .backscope import LOOKING
-from .facts import Database, Facts, Looks
+from .contents import Database
+from .facts import Facts, Looks
 from .folders import look_at_folders
 from .looking import rows
 from .pairs import half_carried, holds

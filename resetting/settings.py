@@ -94,9 +94,9 @@ class Settings:
 
     @property
     def overrides(self) -> list[str]:
-        """The variables of the target in which the environment differs from .env (H5, H51)."""
-        plain = {**DEFAULTS, **self.dotenv}
-        return [name for name in TARGET if self.values[name] != plain[name]]
+        """The variables in which the environment differs from .env (H5, H51)."""
+        plain, names = {**DEFAULTS, **self.dotenv}, (*TARGET, "APP_ENVIRONMENT")
+        return [name for name in names if self.values[name] != plain[name]]
 
     def origin(self, name: str) -> str:
         """Say where a variable of Backscope's comes from."""

@@ -7,7 +7,8 @@ from typing import Iterator, Mapping, Sequence
 
 from . import Finding
 from .commands import numbered, tilde
-from .facts import SEQUENCE_COLUMNS, Database, Facts, Folder, Looks
+from .contents import SEQUENCE_COLUMNS, Database
+from .facts import Facts, Folder, Looks
 from .pairs import MISPLACED, half_carried, holds, number_of, pairs, whose
 from .procedures import Procedure
 from .screen import GREEN, RED, mends, paint, row, say
@@ -121,9 +122,8 @@ def models_in_words(wish: Wish, facts: Facts) -> Finding:
     if found is None or not facts.contents:
         return Finding("", "")
     left = facts.contents.only(facts.outside).counts
-    lines = list(found or ["no table or column differs from the database"])
-    if left:
-        lines.append(f"a clear would leave {left}")
+    lines = [f"a clear would leave {left}"] if left else []
+    lines += found or ["no table or column differs from the database"]
     how = {"carry": True} if facts.app.fits else {"keep": True}
     return Finding("\n".join(lines), wish.make("rebuild", **how) if found else "")
 

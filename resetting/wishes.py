@@ -150,7 +150,7 @@ def complete(verb: str, environ: Mapping[str, str], sequences: Sequence[str] = (
     if given.get("PYTHON") == "python3":
         del given["PYTHON"]
     wish = Wish(verb, given=given, **rest)
-    if number and not re.fullmatch("[1-9][0-9]{0,5}", number, re.A):
+    if number is not None and not re.fullmatch("[1-9][0-9]{0,5}", number, re.A):
         what = f"N is {quote(number)}, which is no number of a kept database."
         raise Refused(Finding(what, f"{wish.make('status')}   lists what is kept"))
     return replace(wish, sequences=sequence_ids(wish, sequences), number=int(number or 0))
@@ -194,7 +194,7 @@ def find_checkout(wish: Wish) -> Path:
         return path
     near = [path / "backscope", path.parent / "backscope", *path.parents]
     found = [str(one) for one in near if (one / "flaskr" / "config.py").is_file()]
-    there = wish.make("status", folder=next(iter(found), "../backscope"))
+    there = wish.make("status", folder=next(iter(found), "DIR"))
     said = tilde(path) if wish.folder else "''"
     what = f"{said} is no Backscope checkout: it has no"
     raise Refused(Finding(f"{what} flaskr/config.py.", f"{there}   names the checkout"))

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from resetting.facts import Contents, Database, Facts, Folder, Folders, Session, Table
+from resetting.contents import Contents, Database, Table
+from resetting.facts import Facts, Folder, Folders, Session
 from resetting.settings import DEFAULTS, Settings
 from resetting.wishes import Wish
 

@@ -216,6 +216,32 @@ def test_h47_rows_that_a_policy_hides(backscope):
         assert "row-level security" in result.err
 
 
+def test_h47_what_else_is_in_a_database(backscope):
+    """Views and their like are lost with it, and a clear fails at what they need."""
+    backscope.sql("CREATE VIEW v AS SELECT id FROM sequences; SELECT lo_from_bytea(0, 'x')")
+    backscope.sql("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE s")
+    backscope.sql("CREATE SCHEMA no; CREATE TABLE no.t (id text REFERENCES sequences, v int)")
+    backscope.sql("CREATE MATERIALIZED VIEW mv AS SELECT 1 AS one; ALTER TABLE mv OWNER TO scope")
+    backscope.sql("CREATE FUNCTION g() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    backscope.sql("ALTER EXTENSION plpgsql ADD FUNCTION g()")  # which comes again with it
+    result = backscope.refused("clear")
+    assert "1 view, 1 sequence generator, 1 large object, 1 function" in result.out
+    assert "tables that are needed by v." in result.err
+    said = backscope.run("status").out
+    assert "needed by no.t, v." in said
+    assert "a clear would leave mv 1" in said
+    backscope.sql("DROP VIEW v; DROP SCHEMA no CASCADE; DROP MATERIALIZED VIEW mv")
+    backscope.sql("ALTER EXTENSION plpgsql DROP FUNCTION g(); DROP FUNCTION g")
+    backscope.sql('DELETE FROM sequences; DELETE FROM searches; DELETE FROM "user"')
+    result = backscope.refused("rebuild")  # it asks, and nobody answers
+    assert "no rows, 1 sequence generator, 1 large object, 1 function." in result.out
+
+
+def test_h15_a_role_without_rights_on_the_rows(backscope):
+    backscope.sql("ALTER TABLE sequences OWNER TO postgres; REVOKE ALL ON sequences FROM scope")
+    assert "GRANT SELECT, UPDATE, DELETE ON sequences" in backscope.refused("clear", "A1").err
+
+
 @pytest.mark.slow
 def test_h47_rows_behind_a_lock(backscope):
     """FORCE=1 ends who holds it; until then nobody can say what is cached."""

@@ -20,7 +20,8 @@ from facts_of import (
 
 from resetting import guards
 from resetting.commands import copy, dropdb, flask, mv
-from resetting.facts import UNFINISHED, App, Folders, Lock
+from resetting.contents import UNFINISHED
+from resetting.facts import App, Folders, Lock
 from resetting.pairs import MISPLACED
 
 
@@ -138,15 +139,38 @@ def test_h23_rows_that_are_still_to_come():
 
 
 def test_h15_what_a_role_may_not_do_inside():
-    assert list(guards.may_clear(facts_of())) == []
-    assert list(guards.may_clear(facts_of(database=None))) == []
+    wish = wish_of("clear")
+    assert list(guards.may_clear(wish, facts_of())) == []
+    assert list(guards.may_clear(wish, facts_of(database=None))) == []
     tables = (table_of(), table_of("a.b", owned=False), table_of("c", owned=False))
     facts = facts_of(database=database_of(contents=contents_of(*tables, creates=False)))
-    create, own = guards.may_clear(facts)
+    create, own = guards.may_clear(wish, facts)
     assert 'GRANT CREATE ON SCHEMA public TO "scope"' in create.mend
     assert own.what == "The role scope does not own a.b, c, which a clear drops."
     assert shlex.split(own.mend.split("   ")[0])[-1] == (
         'ALTER TABLE "a"."b" OWNER TO "scope"; ALTER TABLE "c" OWNER TO "scope"')  # fmt: skip
+
+
+def test_what_a_clear_cannot_drop():
+    """A view, or a table of another schema, that needs what is dropped; models need each other."""
+    for other, app, needs in (
+        (table_of("t"), App(), "no.v"),
+        (table_of("t"), App(tables={"sequences": (), "t": ()}), "no.v"),
+        (table_of("t"), App(tables={"sequences": ()}), "no.v, t"),
+        (table_of("t", view=True), App(), "no.v, t"),  # a materialized view, which is no model's
+    ):
+        needed = table_of(needed_by=("t", "no.v"))
+        facts = facts_of(app=app, database=database_of(contents=contents_of(needed, other)))
+        (finding,) = guards.may_clear(wish_of("clear"), facts)
+        assert finding.what == f"A clear cannot drop the tables that are needed by {needs}."
+        assert finding.mend.startswith("make db-rebuild KEEP=1 ")
+
+
+def test_h15_a_role_that_may_not_change_rows():
+    contents = contents_of(table_of(rows=None, changeable=False))
+    (finding,) = guards.sequence_table(wish_of(), facts_of(database=database_of(contents=contents)))
+    assert "GRANT SELECT, UPDATE, DELETE ON sequences" in finding.mend
+    assert "row-level" not in finding.what
 
 
 def test_a_table_of_sequences_that_is_none():

@@ -1,5 +1,6 @@
 """Two resets at once (H24): the second refuses, whoever runs it and wherever."""
 
+import contextlib
 import os
 import shutil
 
@@ -54,3 +55,16 @@ def test_h24_another_checkout_and_what_a_killed_tool_left_running(backscope):
             break
         result = backscope.run(*clear, **backscope.fast)
     assert result.code == 0, result
+
+
+def test_h12_a_row_that_somebody_else_is_changing(backscope):
+    """Nobody can see whose row it is before it is waited for; then FORCE=1 is what helps."""
+    with contextlib.closing(backscope.as_scope()) as session:
+        session.autocommit = False
+        session.cursor().execute("UPDATE sequences SET name = 'mine'")
+        result = backscope.unchanged("clear", "A1")
+        assert "canceling statement due to lock timeout" in result.out
+        assert "make db-clear SEQ=A000001 FORCE=1 # ends who is changing" in result.err
+        result = backscope.run("clear", "A1", "--force")
+        assert result.code == 0, result
+        assert f"Ends         pid {session.info.backend_pid} locks sequences" in result.out

@@ -27,8 +27,12 @@ def test_settings_that_are_as_they_should_be():
 def test_h4_no_name_or_the_servers_own(name):
     for variable in ("POSTGRES_DB", "POSTGRES_DISPOSABLE_DB"):
         (finding,) = unfit(variable, **{variable: name})
-        state = f"is {name}, one of the server's own databases." if name else "is not set."
+        state = f"is {name}, one of the server's own databases." if name else "is empty."
         assert finding.what == f"{variable} {state}"
+
+
+def test_a_variable_that_is_nowhere_is_not_set():
+    assert said(unfit(POSTGRES_DB=None)) == ["POSTGRES_DB is not set."]
 
 
 @pytest.mark.parametrize("port", ["", "0", "65536", "5432 ", "-1", "x", "٥", "5432,5433"])

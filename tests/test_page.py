@@ -4,13 +4,23 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from facts_of import contents_of, database_of, facts_of, folders_of, settings_of, table_of, wish_of
+from facts_of import (
+    contents_of,
+    database_of,
+    facts_of,
+    folders_of,
+    session_of,
+    settings_of,
+    table_of,
+    wish_of,
+)
 
 from backscope_reset import Clear, Rebuild
 from resetting import Interrupted, Refused, signals
 from resetting.commands import copy, flask
+from resetting.contents import UNFINISHED
 from resetting.disposable import Disposable
-from resetting.facts import UNFINISHED, App
+from resetting.facts import App
 from resetting.moment import look_again
 from resetting.undo import Undo
 
@@ -126,6 +136,50 @@ def test_h20_what_a_clear_leaves_is_said_before_it_where_somebody_reads_first():
     assert list(clear.rows(unknown)) == []
     assert clear.loses(unknown).endswith(": sequences 3, mine 2.")
     assert "does not own mine" in next(clear.in_the_way(unknown)).what
+
+
+def test_what_is_no_row_is_lost_as_well():
+    contents = contents_of(table_of(rows=0), others={"view": 1, "large object": 2})
+    facts = facts_of(database=database_of(contents=contents, revisions=()))
+    assert Rebuild(wish_of()).loses(facts).startswith(
+        "This wipes out the entire structure and contents of scope:"
+        " no rows, 1 view, 2 large objects.")  # fmt: skip
+    assert Rebuild(wish_of(keep=True)).keeps(facts) is facts.database
+    kept = {1: facts.database}
+    carried = facts_of(app=App(tables={"sequences": ("id",)}), database=None, kept=kept)
+    stays = dict(Rebuild(wish_of(carry=True)).rows(carried))["Stays there"]
+    assert stays == "1 view, 2 large objects: not in the models"
+    assert Clear(wish_of("clear", meant=("A000001",))).loses(facts) == ""
+    nothing = contents_of(table_of(rows=0))
+    assert Rebuild(wish_of()).loses(facts_of(database=database_of(contents=nothing))) == ""
+
+
+def test_a_clear_is_only_enough_if_it_can_run_and_clears_all():
+    for other, says in (
+        (table_of("t", rows=0), True), (table_of("t"), False),
+        (table_of("t", rows=0, needed_by=("sequences",)), True),
+    ):  # fmt: skip
+        for needed_by, ends in (((), says), (("v",), False)):
+            contents = contents_of(table_of(needed_by=needed_by), other)
+            app = App(tables={"sequences": ("id",)}, differences=())
+            facts = facts_of(app=app, database=database_of(contents=contents))
+            said = Rebuild(wish_of()).loses(facts)
+            assert said.endswith("so make db-clear is enough.") == ends
+            assert "already those of the models" in said
+
+
+def test_whom_force_ends_is_said_before():
+    session = session_of()
+    facts = facts_of(sessions=(session,))
+    assert ("Ends", str(session)) in list(Rebuild(wish_of(force=True)).shown(facts))
+    assert "Ends" not in dict(Rebuild(wish_of()).shown(facts))
+
+
+def test_h5_production_in_dotenv_is_said_and_asked_about_where_the_environment_says_another():
+    settings = settings_of({"APP_ENVIRONMENT": "development"}, APP_ENVIRONMENT="production")
+    assert settings.overrides == ["APP_ENVIRONMENT"]
+    assert "sequences 3" in Clear(wish_of("clear")).loses(facts_of(settings=settings))
+    assert settings_of({"APP_ENVIRONMENT": "development"}).overrides == []  # what it is anyway
 
 
 def test_h58_only_dotenv_calls_a_database_disposable():

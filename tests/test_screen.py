@@ -1,5 +1,6 @@
 """What is shown and asked: at every width, on a terminal or none, with streams that are closed."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -221,7 +222,17 @@ def test_a_dry_run_stops_at_the_first_command_that_fails(capsys, tmp_path):
 
 def test_a_dry_run_copies_values_as_a_run_does(capsys, tmp_path):
     screen.dry_run([copy("a", "b", "t", ["c"])], settings_of(checkout=tmp_path), wish_of())
-    assert f"PGOPTIONS='{EXACT}'" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"PGOPTIONS='{EXACT}'" in printed
+    fails = "case $* in *STDOUT*) exit 1; esac; cat"
+    (tmp_path / "psql").write_text(f"#!/bin/sh\n{fails}\n")
+    (tmp_path / "psql").chmod(0o755)
+    for shell in ("bash", "sh"):  # the one sees both ends of a pipe, another will not begin
+        environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        typed = f"{printed}echo $? >{tmp_path}/end".replace("\n)", "\ntouch on\n)")
+        subprocess.run([shell], input=typed, text=True, check=False, cwd=tmp_path, env=environ)
+        assert (tmp_path / "end").read_text() != "0\n"
+        assert not (tmp_path / "on").exists()
 
 
 def test_a_dry_run_in_the_checkout_goes_nowhere(capsys, monkeypatch, tmp_path):

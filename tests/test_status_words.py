@@ -18,7 +18,8 @@ from facts_of import (
 )
 
 from resetting import Finding, status
-from resetting.facts import UNFINISHED, App, Folders
+from resetting.contents import UNFINISHED
+from resetting.facts import App, Folders
 
 WISH = wish_of("status", given={"POSTGRES_DB": "scope"})
 
@@ -156,7 +157,7 @@ def test_how_the_database_differs_from_the_models():
     )
     models = {"sequences": ("id",)}
     assert words(differences=(), tables=models) == (
-        "no table or column differs from the database\na clear would leave old 7"
+        "a clear would leave old 7\nno table or column differs from the database"
     )
 
 

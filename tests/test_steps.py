@@ -16,8 +16,9 @@ from facts_of import (
 )  # fmt: skip
 
 from resetting import Failed, aside, building, results
+from resetting.contents import UNFINISHED
 from resetting.disposable import Disposable
-from resetting.facts import UNFINISHED, App, Lock
+from resetting.facts import App, Lock
 from resetting.pairs import MISPLACED
 from resetting.procedures import Procedure, same_contents
 from resetting.sequences import Forget, Unflag
@@ -125,8 +126,9 @@ def test_h19_h20_what_was_cleared_is_looked_at():
     full = facts_of(database=database_of(contents=both))
     said = failing(results.cleared, wish_of("clear"), full, left, "")
     assert "still holds rows in searches 2: not in the models; gone: sequences 3." in said
-    assert results.remains(left) == "scope holds 1 table, searches 2 now."
-    assert "cannot be seen" in results.remains(facts_of(database=None))
+    assert results.remains(full, left) == "scope holds 1 table, searches 2 now."
+    assert results.remains(left, left) == ""  # that was said already
+    assert "cannot be seen" in results.remains(full, facts_of(database=None))
 
 
 @pytest.mark.parametrize("procedure", [Forget, Unflag])

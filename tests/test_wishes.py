@@ -173,8 +173,11 @@ def test_what_is_no_number_of_a_pair_is_refused(number):
 
 def test_a_number_of_a_pair():
     assert make("undo", N="12").number == 12
-    assert make("undo", N="").number == 0
     assert make("undo").number == 0
+    for number in ("", "0", "x"):  # N=$n with an empty n is not the newest one
+        with pytest.raises(Refused) as raised:
+            make("undo", N=number)
+        assert "no number of a kept database" in raised.value.findings[0].what
 
 
 FULL = Wish(
