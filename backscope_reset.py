@@ -189,7 +189,7 @@ def seeing(
     Raises Refused where there is nothing to look at. A run that is `acting` locks first (H24).
     """
     checkout = find_checkout(procedure.wish)
-    refuse(environment_unfit())
+    refuse(environment_unfit(checkout))
     settings = procedure.target(read_settings(checkout, environ))
     refuse(procedure.unfit(settings))
     settings.adopt()

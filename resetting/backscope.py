@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -110,7 +111,14 @@ def seat_belt(facts: Facts, oid: int) -> dict[str, str]:
     }
 
 
-def environment_unfit() -> Iterator[Finding]:
+def install(requirements: Path) -> str:
+    """Give the command that installs something into this very environment, active or not."""
+    pip = Path(sys.executable).with_name("pip")
+    word = "pip" if shutil.which("pip") == str(pip) else tilde(pip)
+    return f"{word} install -r {tilde(requirements)}"
+
+
+def environment_unfit(checkout: Path) -> Iterator[Finding]:
     """Yield why this interpreter is not that of Backscope's virtual environment (H1)."""
     venv, flask = tilde(Path(sys.prefix)), Path(sys.executable).with_name("flask")
     if ":" in str(INSIDE):
@@ -118,6 +126,9 @@ def environment_unfit() -> Iterator[Finding]:
         yield Finding(f"{what} which FLASK_APP cannot hold.", "   move it to another folder")
     if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
         yield Finding("No virtual environment is active.", ACTIVATE)
+    elif not os.access(flask, os.X_OK) and checkout in Path(sys.prefix).parents:
+        what = f"Backscope's own environment {venv} has no flask."
+        yield Finding(what, install(checkout / "requirements.txt"))
     elif not os.access(flask, os.X_OK):
         what = f"The active environment {venv} has no flask, so it is not Backscope's."
         yield Finding(what, ACTIVATE)
@@ -127,7 +138,7 @@ def environment_unfit() -> Iterator[Finding]:
         if runs.name.startswith("python") and not own:
             what = f"The flask in {venv} runs {runs}: the environment was moved or copied."
             yield Finding(what, f"python3 -m venv --clear {venv}   makes it anew")
-        install = f"pip install -r {tilde(INSIDE.parent.parent / 'requirements.txt')}"
+        mend = install(INSIDE.parent.parent / "requirements.txt")
         for name in ("dotenv", "psycopg2", "sh"):
             if not importlib.util.find_spec(name):
-                yield Finding(f"The active environment {venv} lacks {name}.", install)
+                yield Finding(f"The active environment {venv} lacks {name}.", mend)

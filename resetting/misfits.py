@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Iterator
 
 from . import Finding
-from .backscope import ACTIVATE
+from .backscope import ACTIVATE, install
 from .commands import identifier, quote, tilde
 from .facts import Facts
 from .guards import NAME_LIMIT
@@ -91,9 +91,9 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     edited = f"{git} diff flaskr   tells what was edited"
     if app.missing:
         what = f"Backscope's {app.missing} is missing in the environment {tilde(Path(sys.prefix))}."
-        install = f"pip install -r {tilde(settings.checkout / 'requirements.txt')}"
-        own = settings.checkout in Path(sys.prefix).parents
-        yield Finding(what, install if own else f"{ACTIVATE}\n{install}   if it is the right one")
+        mend, own = install(settings.checkout / "requirements.txt"), Path(sys.prefix).parents
+        right = f"{ACTIVATE}\n{mend}   if it is the right one"
+        yield Finding(what, mend if settings.checkout in own else right)
     elif app.kind == "PermissionError" and "logs" in app.error:
         what = f"Backscope cannot write its log: {app.error}."
         yield Finding(what, f"sudo rm {quote(str(settings.checkout))}/logs/*.log*")

@@ -41,6 +41,18 @@ def test_h1_an_environment_without_flask(backscope, other, recorders, tmp_path):
     assert "has no flask" in backscope.refused("clear", PATH=path).err
 
 
+def test_h1_backscopes_own_environment_without_flask(backscope, other, monkeypatch):
+    (other / "bin/flask").rename(other / "bin/pip")
+    own = other.rename(backscope.folder / ".venv")
+    monkeypatch.setattr(backscope, "venv", own)
+    error = backscope.refused("clear").err
+    assert f"Backscope's own environment {own} has no flask." in error
+    # a plain pip would be another environment's, as this one is not active
+    assert f"{own}/bin/pip install -r {backscope.folder}/requirements.txt" in error
+    error = backscope.refused("clear", PATH=f"{own}/bin:{backscope.environ['PATH']}").err
+    assert f"  pip install -r {backscope.folder}/requirements.txt" in error
+
+
 def test_h1_an_environment_that_was_moved(backscope, other):
     (other / "bin/flask").write_text(f"#!{Path(sys.base_prefix)}/bin/python3\n")
     assert "was moved or copied" in backscope.refused("rebuild", "--confirm", backscope.name).err
@@ -88,7 +100,7 @@ def test_a_missing_program_is_found_before_the_first_touch(backscope, tmp_path):
 
 def test_a_tool_whose_folder_flask_app_cannot_hold(monkeypatch):
     monkeypatch.setattr(asking, "INSIDE", Path("/srv/to:ols/resetting/inside"))
-    finding = next(asking.environment_unfit())
+    finding = next(asking.environment_unfit(Path("/srv")))
     assert finding.what == (
         "/srv/to:ols, the tool's own folder, has a colon in its name, which FLASK_APP cannot hold."
     )
