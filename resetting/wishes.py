@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -189,11 +190,16 @@ def sequence_ids(wish: Wish, parts: Sequence[str]) -> tuple[str, ...]:
 
 def find_checkout(wish: Wish) -> Path:
     """Give the Backscope checkout that is meant; raise Refused if it is none."""
-    path = Path(wish.folder).expanduser().resolve()
-    if wish.folder and (path / "flaskr" / "config.py").is_file():
+    try:
+        path = Path(wish.folder).expanduser().resolve()
+    except (OSError, RuntimeError):  # the current folder was removed, a loop of links, ~nobody
+        there = wish.make("status", folder="DIR")
+        what = f"{quote(wish.folder)} is no folder that could be opened."
+        raise Refused(Finding(what, f"{there}   names the checkout")) from None
+    if wish.folder and os.path.isfile(path / "flaskr/config.py"):
         return path
     near = [path / "backscope", path.parent / "backscope", *path.parents]
-    found = [str(one) for one in near if (one / "flaskr" / "config.py").is_file()]
+    found = [str(one) for one in near if os.path.isfile(one / "flaskr/config.py")]
     there = wish.make("status", folder=next(iter(found), "DIR"))
     said = tilde(path) if wish.folder else "''"
     what = f"{said} is no Backscope checkout: it has no"

@@ -85,6 +85,13 @@ def test_no_checkout(backscope, tmp_path):
         assert "is no Backscope checkout" in error
 
 
+def test_a_folder_that_was_removed(backscope, monkeypatch):
+    argv = backscope.argv("status")
+    gone = "mkdir x && cd x && rmdir ../x && exec $0 $@"
+    monkeypatch.setattr(backscope, "argv", lambda *words: ["sh", "-c", gone, *argv])
+    assert "  . is no folder that could be opened." in backscope.refused().err
+
+
 @pytest.mark.slow
 def test_a_missing_program_is_found_before_the_first_touch(backscope, tmp_path):
     bare = tmp_path / "bare"
