@@ -64,18 +64,11 @@ class Wish:
         return str(replace(self, **{"confirm": None, "verbose": False, **changes}))
 
     def make(self, verb: str, **changes: Any) -> str:
-        """Give another command about the same database."""
-        if verb != self.verb:  # another one takes other words
-            alone = {
-                "sequences": (),
-                "meant": (),
-                "number": 0,
-                "keep": False,
-                "carry": False,
-                "force": False,
-            }
-            changes = {"verb": verb, **alone, **changes}
-        return self.again(**changes)
+        """Give another command about the same database; it takes other words."""
+        if verb == self.verb:
+            return self.again(**changes)
+        same = {name: getattr(self, name) for name in ("folder", "production", "given", "by")}
+        return str(Wish(verb, **{**same, **changes}))
 
     @property
     def help(self) -> str:
