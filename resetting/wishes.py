@@ -118,32 +118,41 @@ def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_r
             what = f"make db-{verb} takes no {name}."
             its = " ".join(one for one in VARIABLES if VARIABLES[one] in takes)
             found.append(Finding(what, f"{by} help   tells what they mean; it takes {its}"))
-    values: dict[str, Any] = {}
-    left_out = []
+    if "--eval=Q=" in environ.get("MAKEFLAGS", ""):  # make reads -SEQ=A45 as -S -E Q=A45
+        found.append(Finding("-SEQ= is no variable; did you mean SEQ=?", f"{by} help"))
+    said: dict[str, Any] = {}
+    odd, left_out = [], []
     for name in filter(environ.__contains__, VARIABLES):
         text, attribute = environ[name], VARIABLES[name]
         if name not in names and not (name in ANYWHERE and attribute in takes):
             left_out += [name] if text and attribute in takes else []
-        elif attribute not in SWITCHES:
-            values[attribute] = [text] if attribute == "sequences" else text
-        elif text.lower() in (*ON, *OFF):
-            values[attribute] = text.lower() in ON
+        elif attribute in SWITCHES:
+            said[attribute] = text.lower() not in OFF
+            odd += [f"{name} is {quote(text)}"] if text.lower() not in (*ON, *OFF) else []
         else:
-            what = f"{name} is {quote(text)}, which is neither on nor off."
-            found.append(Finding(what, f"{by} db-{verb} {name}=1   or without it"))
-    refuse(found)
+            said[attribute] = text
     meant = sequences_in(environ) if "SEQ" in left_out else ()
-    more: dict[str, Any] = {"left_out": tuple(left_out), "meant": meant, **values}
-    return complete(verb, environ, by=by, dry_run=dry_run, **more)
+    sequences, number = said.pop("sequences", None), said.pop("number", None)
+    wish = Wish(verb, given=given_in(environ), left_out=tuple(left_out), meant=meant, by=by,
+                dry_run=dry_run, **said)  # fmt: skip
+    if odd:
+        again = replace(wish, sequences=tuple((sequences or "").split()), number=number or 0)
+        mend = f"{by} help   lists them all" if found else f"{again}   if it means on"
+        found.append(Finding(f"{' and '.join(odd)}, which is neither on nor off.", mend))
+    refuse(found)
+    return complete(wish, () if sequences is None else [sequences], number)
 
 
-def complete(verb: str, environ: Mapping[str, str], sequences: Sequence[str] = (),
-             number: str | None = None, **rest: Any) -> Wish:  # fmt: skip
-    """Give a wish with its sequences and number understood; raise Refused if they are none."""
+def given_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give what of the environment goes to Backscope, and the interpreter, if it is no default."""
     given = {name: environ[name] for name in (*BACKSCOPES, "PYTHON") if name in environ}
     if given.get("PYTHON") == "python3":
         del given["PYTHON"]
-    wish = Wish(verb, given=given, **rest)
+    return given
+
+
+def complete(wish: Wish, sequences: Sequence[str], number: str | None) -> Wish:
+    """Give a wish with its sequences and number understood; raise Refused if they are none."""
     if number is not None and not re.fullmatch("[1-9][0-9]{0,5}", number, re.A):
         what = f"N is {quote(number)}, which is no number of a kept database."
         raise Refused(Finding(what, f"{wish.make('status')}   lists what is kept"))
@@ -227,10 +236,13 @@ def parse(arguments: Sequence[str], verbs: Mapping[str, tuple[str, Sequence[str]
         if "number" in takes:
             command.add_argument("number", nargs="?", metavar="N",
                                  help="which kept pair (default: the newest)")  # fmt: skip
-    values = vars(parser.parse_args(arguments))
-    verb, by_make = values.pop("verb"), values.pop("make")
+    said = vars(parser.parse_args(arguments))
+    verb, by_make = said.pop("verb"), said.pop("make")
     if by_make:
-        return from_make(verb, verbs[verb][1], environ, values["dry_run"])
+        return from_make(verb, verbs[verb][1], environ, said["dry_run"])
     by = quote(environ["RESET_SELF"]) if "RESET_SELF" in environ else "make"
-    meant = sequences_in(environ) if values.get("sequences") == [] else ()
-    return complete(verb, environ, by=by, meant=meant, left_out=("SEQ",) if meant else (), **values)
+    sequences, number = said.pop("sequences", None), said.pop("number", None)
+    meant = sequences_in(environ) if sequences == [] else ()
+    wish = Wish(verb, given=given_in(environ), left_out=("SEQ",) if meant else (), meant=meant,
+                by=by, **said)  # fmt: skip
+    return complete(wish, sequences or (), number)

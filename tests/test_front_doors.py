@@ -37,6 +37,14 @@ def state(backscope):
     return backscope.mine(), backscope.sql(flags), backscope.folders()
 
 
+def test_h50_a_variable_with_a_dash_is_not_read_as_flags_of_make(linked):
+    before = linked.snapshot()
+    for target in ("db-clear", "db-unflag"):
+        result, calls = run(linked, MAKE, target, "-SEQ=A1 A2")  # -S -E 'Q=A1 A2' to GNU Make 4
+        assert (result.returncode, calls, linked.snapshot()) == (2, "", before), result
+        assert "did you mean SEQ=?" in result.stderr or "invalid option" in result.stderr
+
+
 @pytest.mark.slow
 def test_sh_runs_what_make_n_prints_and_does_the_same(linked):
     """Each target as sh runs what is printed and as the tool runs it: the calls are the same."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resetting import Refused
-from resetting.wishes import Wish, complete, from_make, parse, sequence_ids
+from resetting.wishes import Wish, from_make, parse, sequence_ids
 
 ALL = ("confirm", "force", "production", "verbose")
 TAKES = {
@@ -48,15 +48,23 @@ def test_h49_all_else_is_neither_and_refused(value):
     assert finding.mend.startswith("make db-clear FORCE=1 ")
 
 
+def test_h49_the_mend_of_a_switch_repeats_all_else_that_was_said():
+    said = {"KEEP": "ja", "FORCE": "2", "POSTGRES_DB": "x", "BACKSCOPE_DIR": "d", "CONFIRM": "x"}
+    (finding,) = refusals("rebuild", **said)
+    assert finding.what == "FORCE is 2 and KEEP is ja, which is neither on nor off."
+    again = (
+        "make db-rebuild KEEP=1 FORCE=1 BACKSCOPE_DIR=d POSTGRES_DB=x CONFIRM=x   if it means on"
+    )
+    assert finding.mend == again
+    (finding,) = refusals("clear", SEQ=" A40  x", VERBOSE="ja")
+    assert finding.mend == "make db-clear SEQ='A40 x' VERBOSE=1   if it means on"
+    (finding,) = refusals("undo", N="x", FORCE="ja")
+    assert finding.mend == "make db-undo N=x FORCE=1   if it means on"
+
+
 def test_h49_what_is_only_in_the_environment_is_left_out_and_said():
-    exported = {
-        "PRODUCTION": "1",
-        "FORCE": "nonsense",
-        "KEEP": "1",
-        "N": "x",
-        "SEQ": "A1",
-        "CONFIRM": "a",
-    }
+    exported = {"PRODUCTION": "1", "FORCE": "nonsense", "KEEP": "1", "N": "x", "SEQ": "A1",
+                "CONFIRM": "a"}  # fmt: skip
     wish = make("rebuild", exported)
     assert wish == Wish("rebuild", left_out=("CONFIRM", "FORCE", "KEEP", "PRODUCTION"))
     assert make("undo", exported).left_out == ("N", "CONFIRM", "FORCE", "PRODUCTION")
@@ -105,6 +113,7 @@ def test_a_variable_that_the_target_does_not_take_is_refused(verb, name):
 
 def test_all_that_is_wrong_is_said_at_once():
     wrong = refusals("clear", FORCE="maybe", KEEP="1", seq="A1")
+    assert [finding.mend.split("   ")[0] for finding in wrong] == ["make help"] * 3
     assert [finding.what.split(",")[0].split(";")[0] for finding in wrong] == [
         "make db-clear takes no KEEP.",
         "There is no variable seq",
@@ -241,7 +250,7 @@ def test_make_comes_through_the_same_door():
     environ = {"RESET_VARIABLES": "KEEP", "KEEP": "yes"}
     assert parse(["--make", "rebuild"], VERBS, environ) == Wish("rebuild", keep=True)
     assert parse(["--make", "rebuild", "--dry-run"], VERBS, environ).dry_run
-    assert not complete("clear", {}).dry_run
+    assert not parse(["--make", "clear"], VERBS, {}).dry_run
 
 
 @pytest.mark.parametrize(
