@@ -16,7 +16,10 @@ from .facts import Facts, Folder
 
 Revisions = frozenset[str]
 Move = tuple[Optional[int], Optional[int]]  # from and to a number; None is `migrations` itself
-MISPLACED = "not where they belong, as after an interrupted undo, or an mv by hand"  # migrations
+MISPLACED = (  # of migrations
+    "not where they belong, as after an interrupted undo, an mv by hand, or another checkout's"
+    " rebuild"
+)
 WAITING = 0  # the number of the folder that waits while two others change places
 
 

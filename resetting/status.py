@@ -133,6 +133,7 @@ def kept_in_words(wish: Wish, facts: Facts, whole: bool) -> Iterator[Finding]:
 
     Else its rows might be the only ones.
     """
+    state = pairs(facts)
     for number, database in sorted(facts.kept.items()):
         remove = facts.settings.client("dropdb", database.name)
         folder, text = own_folder(facts, number, database), "; its migrations are not there"
@@ -141,10 +142,10 @@ def kept_in_words(wish: Wish, facts: Facts, whole: bool) -> Iterator[Finding]:
             text = f" and {folder.path.name} since {since}"
             if folder is facts.folders.numbered.get(number) and not shared(facts, folder, database):
                 remove += f" && {removal([folder])}"
-        mend = f"{wish.make('undo', number=number)}   brings it back"
-        if whole:
-            mend += f"\n{remove}   removes it"
-        yield Finding(f"{database.name}: {database.described}{text}", mend)
+        lines = [f"{remove}   removes it"] if whole else []
+        if state.home(number) or not state.next_move():  # else it would finish what was begun
+            lines.insert(0, f"{wish.make('undo', number=number)}   brings it back")
+        yield Finding(f"{database.name}: {database.described}{text}", "\n".join(lines))
 
 
 def own_folder(facts: Facts, number: int, database: Database) -> Folder | None:

@@ -27,11 +27,22 @@ class Undo(Procedure):
         """Give what an undo that was interrupted has still to move (H44)."""
         return list(folder_moves(pairs(facts).moves()))
 
+    def swaps(self, facts: Facts) -> bool:
+        """Say whether databases change places: not if migrations are only to follow them (H44).
+
+        A number that is named is swapped all the same if its migrations are with it: they
+        would not be if it were its own undo that was interrupted.
+        """
+        number = self.number(facts)
+        named = bool(self.wish.number) and pairs(facts).home(number)
+        return number in facts.kept and (named or not self.begun(facts))
+
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         """Yield what stops a swap; both databases are looked at (H46)."""
         wish, number, name = self.wish, self.number(facts), facts.settings.database
         yield from guards.folders(wish, facts)
-        if self.begun(facts):  # that comes first, whatever number is named
+        unknown = number and not {number, WAITING} & {*facts.kept, *facts.folders.numbered}
+        if self.begun(facts) and not self.swaps(facts) and not unknown:
             return
         if number not in facts.kept:
             what = f"Nothing of {name} is kept" + (f" as number {number}" if number else "")
@@ -52,7 +63,7 @@ class Undo(Procedure):
 
     def foreign(self, facts: Facts, number: int) -> Iterator[Finding]:
         """Yield that the migrations of another database are in the place of the kept ones."""
-        state = pairs(facts).swap(number).settled
+        state = pairs(facts).settled.swap(number).settled
         if holds(state.folder, state.current) or not any(map(state.strayed, state.folders)):
             return
         place, blocker = "migrations", state.folder or frozenset()
@@ -66,7 +77,7 @@ class Undo(Procedure):
         yield Finding(f"{what} place.", mend)
 
     def blocking(self, facts: Facts) -> list[Session]:
-        if self.begun(facts) or self.number(facts) not in facts.kept:
+        if not self.swaps(facts):
             return []
         return facts.on(facts.settings.database, facts.kept[self.number(facts)].name)
 
@@ -74,19 +85,23 @@ class Undo(Procedure):
         number = self.number(facts)
         if self.begun(facts):
             yield "Migrations", MISPLACED
-        elif number in facts.kept:
+        if self.swaps(facts):
             kept, current = facts.kept[number], facts.database
             yield "Comes", f"{kept.name}: {kept.described}"
             if current:
                 yield "Goes", f"{current.name}: {current.described}, to {kept.name}"
 
     def steps(self, facts: Facts) -> Iterator[Step]:
-        """Yield the swap of the databases, in one transaction, and then of the folders."""
-        number, name, begun = self.number(facts), facts.settings.database, self.begun(facts)
-        if begun or number not in facts.kept:
+        """Yield the renames of folders that are left to do, and then the swap."""
+        if not self.swaps(facts):
             yield from open_again(facts.database, *facts.kept.values())
-            yield from begun
-            return
+        yield from self.begun(facts)
+        if self.swaps(facts):
+            yield from self.swap(facts)
+
+    def swap(self, facts: Facts) -> Iterator[Step]:
+        """Yield the swap of the databases, in one transaction, and then of the folders."""
+        number, name = self.number(facts), facts.settings.database
         kept, waits = numbered(name, number), numbered(name, 0)
         both = {kept: facts.kept[number].open}
         if facts.database:
@@ -97,14 +112,19 @@ class Undo(Procedure):
         opening = [name if one == kept else kept for one in both if not both[one]]
         swap = [(kept, waits), (name, kept), (waits, name)] if facts.database else [(kept, name)]
         yield rename(*swap, opening=opening)
-        yield from folder_moves(pairs(facts).swap(number).moves())
+        yield from folder_moves(pairs(facts).settled.swap(number).moves())
 
     def result(self, before: Facts, now: Facts) -> str:
         name = now.settings.database
         if self.begun(now) or not now.contents:
             raise Failed(self.afterwards(before, now))
-        placed = f"The migrations of {name} are where they belong"
-        done = placed if self.begun(before) else f"{name} is swapped"
+        done = f"{name} is swapped"
+        if not self.swaps(before):
+            state = pairs(now)
+            ours = (
+                "" if holds(state.folder, state.current) else f", but those of {name} are missing"
+            )
+            done = f"The migrations are where they belong{ours}; the databases stay as they are"
         return f"{done}: {now.database.described}" if now.database else done
 
     def unchanged(self, before: Facts, now: Facts) -> bool:
@@ -123,7 +143,7 @@ class Undo(Procedure):
         if self.begun(now):
             mend = f"{self.wish.make('undo')}   finishes it"
             return Finding("The undo is begun, not finished.", mend)
-        if now.oid == before.oid and not self.begun(before):
+        if now.oid == before.oid and self.swaps(before):
             what = f"The undo is not begun: {now.settings.database} is as it was."
             return Finding(what, f"{self.wish.again()}   begins it")
         return Finding("The undo is finished all the same.", f"{status}   shows it")

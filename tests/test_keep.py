@@ -110,15 +110,35 @@ def test_undo_of_a_chosen_number(kept):
     assert kept.mine()[name] == oid
 
 
-@pytest.mark.slow
 def test_an_undo_that_was_begun_comes_before_another(kept, once):
+    name, oids = kept.name, kept.mine()
     kept.run("undo", FAIL_ONCE="mv*", **once)
     misplaced = "migrations are not where they belong, as after an interrupted undo"
-    assert misplaced in kept.refused("rebuild", "--confirm", kept.name).err
-    assert misplaced in kept.run("status").out
-    again = kept.run("undo", "1")
+    assert misplaced in kept.refused("rebuild", "--confirm", name).err
+    seen = kept.run("status").out
+    assert misplaced in seen
+    assert "brings it back" not in seen, "it would only move the migrations"
+    assert "Nothing of" in kept.refused("undo", "7").err
+    again = kept.run("undo", "1")  # its own number: it is finished, not reversed
     assert again.code == 0, again
-    assert "are where they belong" in again.out
+    assert "The migrations are where they belong; the databases stay as they are:" in again.out
+    assert kept.mine() == {name: oids[f"{name}.~1~"], f"{name}.~1~": oids[name]}
+
+
+@pytest.mark.parametrize("fails", ["", "mv*", "psql*", "mv migrations *"])
+def test_an_undo_by_number_of_what_is_whole_swaps_all_the_same(kept, fails, once):
+    """The current migrations were moved by hand; that is mended, and then it is swapped."""
+    name, oids = kept.name, kept.mine()
+    (kept.folder / "migrations").rename(kept.folder / "migrations.~9~")
+    assert "db-undo N=1 # brings it back" in kept.run("status").out
+    if fails:
+        result = kept.run("undo", "1", FAIL_ONCE=fails, **once)
+        assert "make db-undo N=1" in result.err, result
+    result = kept.run("undo", "1")
+    assert result.code == 0, result
+    assert kept.mine() == {name: oids[f"{name}.~1~"], f"{name}.~1~": oids[name]}
+    assert kept.folders() == ["migrations", "migrations.~1~"]
+    assert "0123456789ab_.py" not in content(kept)[2]
 
 
 @pytest.mark.slow

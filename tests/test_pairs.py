@@ -133,6 +133,7 @@ def test_an_undo_cut_off_anywhere_reaches_its_goal_and_is_itself_undone():
             assert goal(end), (state, number)
             for between in walk(swapped)[:-1]:  # run again, it is finished and not reversed
                 assert between.next_move(), "the same command would swap them back"
+                assert not between.home(number), "with its number it would swap them back"
             if state.current is not None and goal(state):
                 again = walk(end.swap(number))[-1]
                 assert (again.current, again.kept) == (state.current, state.kept)

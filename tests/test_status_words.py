@@ -19,6 +19,7 @@ from facts_of import (
 
 from resetting import Finding, status
 from resetting.contents import UNFINISHED
+from resetting.pairs import MISPLACED
 from resetting.facts import App, Folders
 
 WISH = wish_of("status", given={"POSTGRES_DB": "scope"})
@@ -127,9 +128,8 @@ HALF = database_of(comment=UNFINISHED.format("scope.~1~"))
     [
         ({}, ""),
         ({"kept": kept_of(), "folders": folders_of("a", n1="b")}, ""),
-        ({"kept": kept_of(), "folders": folders_of("b", n1="a")}, "the migrations are not where"
-         " they belong, as after an interrupted undo, or an mv by hand: make db-undo"
-         " POSTGRES_DB=scope   moves them"),
+        ({"kept": kept_of(), "folders": folders_of("b", n1="a")}, f"the migrations are {MISPLACED}: make"
+         " db-undo POSTGRES_DB=scope   moves them"),
         ({"kept": kept_of(), "database": HALF}, "the rows of scope.~1~ are still to come: make"
          f" db-rebuild CARRY=1 POSTGRES_DB=scope   fetches them{BACK}"),
         ({"database": HALF}, ""),  # what it was filled from is gone

@@ -192,6 +192,10 @@ def test_h44_how_far_an_undo_came_is_said():
     assert "ALLOW_CONNECTIONS false" in shown(undo.steps(busy))[0]
     (opening,) = undo.put_back(before, replace(before, database=database_of(open=False)), ())
     assert "ALLOW_CONNECTIONS true" in str(opening)
+    elsewhere = replace(begun, folders=folders_of(None, n1=("a",)))  # another checkout rebuilt it
+    assert undo.result(begun, elsewhere).startswith(
+        "The migrations are where they belong, but those of scope are missing; the databases stay"
+    )
     alone = replace(before, database=None)
     assert [label for label, _ in undo.rows(alone)] == ["Comes"]
 
