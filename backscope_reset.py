@@ -23,7 +23,7 @@ from resetting.aside import put_back, set_aside
 from resetting.backscope import asking, environment_unfit, seat_belt
 from resetting.building import carry_all, locale_options, rows_from, source_of, staying
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
-from resetting.contents import Database
+from resetting.contents import Database, described
 from resetting.disposable import Disposable
 from resetting.facts import Facts, Looks, Session
 from resetting.heading import target
@@ -125,9 +125,8 @@ class Rebuild(Procedure):
         empty = facts.copied or (contents and contents.empty)
         if not old or self.keeps(facts) or empty:
             return ""
-        counts = contents.described if contents else "which cannot be looked into"
-        question = f"This wipes out the entire structure and contents of {name}: {counts}."
-        return f"{question}{less(self.wish, facts)}"
+        what = f"This wipes out the entire structure and contents of {name}{described(contents)}."
+        return f"{what}{less(self.wish, facts)}"
 
     def rows(self, facts: Facts) -> Iterator[tuple[str, str]]:
         number = pairs(facts).number()

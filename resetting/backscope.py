@@ -22,7 +22,6 @@ from .settings import LOCK_TIMEOUT, Settings
 
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
 LOOKING = "backscope-reset looks"  # application_name of what only looks, and soon ends
-ACTIVATE = "source .venv/bin/activate   in the Backscope folder"
 INSIDE = Path(__file__).resolve().parent / "inside"
 
 
@@ -111,6 +110,13 @@ def seat_belt(facts: Facts, oid: int) -> dict[str, str]:
     }
 
 
+def activate(checkout: Path) -> str:
+    """Give the command that activates Backscope's virtual environment, or makes one."""
+    found = sorted(checkout.glob("*/bin/activate"))  # .venv comes first
+    made = f"python3 -m venv {tilde(checkout / '.venv')}   if Backscope has none elsewhere"
+    return f"source {tilde(found[0])}" if found else made
+
+
 def install(requirements: Path) -> str:
     """Give the command that installs something into this very environment, active or not."""
     pip = Path(sys.executable).with_name("pip")
@@ -125,13 +131,13 @@ def environment_unfit(checkout: Path) -> Iterator[Finding]:
         what = f"{tilde(INSIDE.parent.parent)}, the tool's own folder, has a colon in its name,"
         yield Finding(f"{what} which FLASK_APP cannot hold.", "   move it to another folder")
     if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
-        yield Finding("No virtual environment is active.", ACTIVATE)
+        yield Finding("No virtual environment is active.", activate(checkout))
     elif not os.access(flask, os.X_OK) and checkout in Path(sys.prefix).parents:
         what = f"Backscope's own environment {venv} has no flask."
         yield Finding(what, install(checkout / "requirements.txt"))
     elif not os.access(flask, os.X_OK):
         what = f"The active environment {venv} has no flask, so it is not Backscope's."
-        yield Finding(what, ACTIVATE)
+        yield Finding(what, activate(checkout))
     else:
         runs = Path(os.fsdecode(flask.read_bytes().partition(b"\n")[0])[2:].strip())
         own = runs.exists() and runs.parent.samefile(flask.parent)

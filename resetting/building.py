@@ -47,7 +47,7 @@ def carry_steps(facts: Facts, source: Database, called: str) -> Iterator[Step]:
               if both[table] and (old[table].rows != 0 or old[table].serials)]  # fmt: skip
     comment = f"COMMENT ON DATABASE {identifier(name)} IS "
     if filled:
-        yield psql("postgres", comment + literal(UNFINISHED.format(called)))
+        yield psql("postgres", comment + literal(UNFINISHED.format(source.oid)))
     for table in filled:
         into = qualified(table)
         after = [

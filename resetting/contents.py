@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Collection, Mapping
 
 SEQUENCE_COLUMNS = {"id", "values", "values_requested"}  # of the table sequences, relied on
-UNFINISHED = "backscope-reset: the rows of {} are still to come"  # a comment, while CARRY=1 runs
+# A comment while CARRY=1 runs, with the oid of where they are, which no rename changes.
+UNFINISHED = "backscope-reset: the rows of database {} are still to come"
 REVISIONS = "alembic_version"  # Alembic's own table, which is never counted
 
 
@@ -45,6 +46,7 @@ class Contents:
     revisions: frozenset[str]  # what alembic_version records
     sequence_columns: frozenset[str]
     others: Mapping[str, int] = field(default_factory=dict)  # what else is there: kind -> how many
+    legible: bool = True  # whether our role could read what alembic_version records
 
     @property
     def rows(self) -> bool:
@@ -70,6 +72,11 @@ class Contents:
     def only(self, names: Collection[str]) -> Contents:
         """Give it with no tables but some."""
         return replace(self, tables={n: one for n, one in self.tables.items() if n in names})
+
+
+def described(contents: Contents | None) -> str:
+    """Say behind the name of a database what is inside."""
+    return f": {contents.described}" if contents else ", which cannot be looked into"
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,6 @@ class Database:
         """Its size, rows and revision in words."""
         if not self.contents:
             return f"{self.size}, cannot be looked into"
-        revision = ", ".join(sorted(self.revisions)) or "none"
+        revision = ", ".join(sorted(self.revisions)) or ("none" if self.contents.legible else "?")
         half = ", half filled" if self.comment.startswith(UNFINISHED.partition("{")[0]) else ""
         return f"{self.size}, {self.contents.described}, revision {revision}{half}"

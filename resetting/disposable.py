@@ -8,6 +8,7 @@ from typing import Iterator
 from . import Finding, fail, guards, misfits
 from .building import locale_options
 from .commands import Step, createdb, dropdb
+from .contents import described
 from .facts import Facts
 from .procedures import Procedure
 from .settings import Settings
@@ -37,8 +38,7 @@ class Disposable(Procedure):
         declared = facts.settings.dotenv.get(self.variable) == name
         if declared or not facts.database or (contents and contents.empty):
             return ""
-        counts = contents.described if contents else "which cannot be looked into"
-        return f"This wipes out {name}, which .env does not call disposable: {counts}."
+        return f"This wipes out {name}{described(contents)}. .env does not call it disposable."
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         name = facts.settings.database

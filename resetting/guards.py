@@ -53,14 +53,14 @@ def sessions(wish: Wish, facts: Facts, found: Sequence[Session]) -> Iterator[Fin
     """Yield the sessions in the way, how to end them, and whether FORCE=1 may (H11, H12)."""
     others = [session for session in found if not session.can_end]
     are = f"{len(found)} sessions are" if len(found) > 1 else "1 session is"
-    whose = f", and {facts.settings.user} may not end them all" if others else ""
+    them = "them" if len(found) > 1 else "it"
+    whose = f", and {facts.settings.user} may not end {them}" if others else ""
     what = listed(f"{are} in the way{whose}:", found)
     ports = ",".join(str(one.port) for one in found if one.port > 0 and facts.settings.local)
     stop = f"lsof -nP -iTCP:{ports}   tells which program to stop\n" if ports else ""
     if others:
         yield Finding(what, stop + facts.settings.superuser(terminate(one.pid for one in others)))
     elif found and not wish.force:
-        them = "them" if len(found) > 1 else "it"
         yield Finding(what, f"{stop}{wish.again(force=True)}   ends {them}")
 
 
@@ -163,11 +163,13 @@ def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
     if table and not table.changeable:
         what = f"The role {settings.user} may not read and change the rows of sequences."
         grant = f"GRANT SELECT, UPDATE, DELETE ON sequences TO {identifier(settings.user)}"
-        yield Finding(what, settings.psql(settings.database, grant, role=False))
+        mend = settings.psql(settings.database, grant, role=False)
+        yield Finding(what, f"{mend}   as the owner of sequences")
     elif table and table.rows is None and not facts.locks:  # H47
         what = f"The role {settings.user} may not see all rows of sequences (row-level security?)."
         change = "ALTER TABLE sequences DISABLE ROW LEVEL SECURITY"
-        yield Finding(what, settings.psql(settings.database, change, role=False))
+        mend = settings.psql(settings.database, change, role=False)
+        yield Finding(what, f"{mend}   as the owner of sequences")
 
 
 def may_replace(wish: Wish, facts: Facts, databases: Sequence[Database]) -> Iterator[Finding]:

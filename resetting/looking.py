@@ -179,11 +179,15 @@ def look_inside(connection: Connection, exact: bool) -> Contents:
             generated=tuple(column for column in columns if not columns[column]),
             rows=max(count or 0, estimate) if many else count, needed_by=needed_by, **row,
         )  # fmt: skip
-    revisions: frozenset[str] = frozenset()
-    with contextlib.suppress(psycopg2.Error):
+    revisions, legible = frozenset[str](), True
+    try:
         revisions = look_at_revisions(connection)
+    except psycopg2.Error:  # it is locked, or not for our role
+        legible = False
     others = {row["kind"]: row["count"] for row in rows(connection, OTHERS)}
-    return Contents(inside["creates"], tables, revisions, frozenset(inside["columns"]), others)
+    return Contents(
+        inside["creates"], tables, revisions, frozenset(inside["columns"]), others, legible
+    )
 
 
 def same_rows(new: Connection, old: Connection, one: Contents, two: Contents) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Iterator
 
 from . import Finding
-from .backscope import ACTIVATE, install
+from .backscope import activate, install
 from .commands import identifier, quote, tilde
 from .facts import Facts
 from .guards import NAME_LIMIT
@@ -92,7 +92,7 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     if app.missing:
         what = f"Backscope's {app.missing} is missing in the environment {tilde(Path(sys.prefix))}."
         mend, own = install(settings.checkout / "requirements.txt"), Path(sys.prefix).parents
-        right = f"{ACTIVATE}\n{mend}   if it is the right one"
+        right = f"{activate(settings.checkout)}\n{mend}   if the active one is the right one"
         yield Finding(what, mend if settings.checkout in own else right)
     elif app.kind == "PermissionError" and "logs" in app.error:
         what = f"Backscope cannot write its log: {app.error}."

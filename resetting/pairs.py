@@ -146,8 +146,8 @@ def number_of(facts: Facts, database: Database) -> int:
 def half_carried(facts: Facts) -> Database | None:
     """Give the kept database whose rows the current one has not got to the end (H23)."""
     comment = facts.database.comment if facts.database else ""
-    named = (one for one in facts.kept.values() if comment == UNFINISHED.format(one.name))
-    return next(named, None)
+    meant = (one for one in facts.kept.values() if comment == UNFINISHED.format(one.oid))
+    return next(meant, None)
 
 
 def holds(folder: Revisions | None, database: Revisions | None) -> bool:

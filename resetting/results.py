@@ -89,7 +89,9 @@ def less(wish: Wish, facts: Facts) -> str:
 
 def carried(wish: Wish, before: Facts, now: Facts, source: Database) -> str:
     """Say how many rows came along; raise Failed if there are not as many as there were."""
-    models, old = before.app.tables or {}, source.contents.tables if source.contents else {}
+    models = before.app.tables or {}
+    source = next((one for one in now.kept.values() if one.oid == source.oid), source)
+    old = source.contents.tables if source.contents else {}
     lost = [old[t].count for t in models if t in old and old[t].rows != now.tables[t].rows]
     if lost:
         what = f"Not all rows came along: there were {', '.join(lost)}."

@@ -113,6 +113,8 @@ class Unflag(Inside):
     def result(self, before: Facts, now: Facts) -> str:
         done = self.meant(before)
         left = None if now.stuck is None else self.meant(now)
+        if not done and left == []:  # it could not be looked for before
+            return f"No download is flagged any more in {now.settings.database}"
         return self.report(done, left, "un-flagged", "flagged")
 
     def unchanged(self, before: Facts, now: Facts) -> bool:

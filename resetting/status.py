@@ -73,6 +73,8 @@ def revision_in_words(facts: Facts) -> Finding:
     """Say which revision is recorded, what of it is in the migrations, and how it comes back."""
     recorded = facts.database.revisions if facts.database else frozenset()
     folder = facts.folders.current
+    if facts.contents and not facts.contents.legible:
+        return Finding(f"cannot be read by {facts.settings.user}, or is locked", "")
     if not recorded:
         what = "none recorded" + ("" if folder else "; there is no migrations folder")
         return Finding(what, "")
@@ -189,6 +191,9 @@ def stuck_in_words(wish: Wish, facts: Facts) -> Finding:
     if facts.stuck is None and facts.tables:
         known = facts.contents and not SEQUENCE_COLUMNS - facts.contents.sequence_columns
         why = "locked, or too large" if known else "not as it is known"
+        table = facts.tables.get("sequences")
+        if table and not table.changeable:
+            why = f"not for {facts.settings.user} to read"
         return Finding(f"not looked for: the table sequences is {why}", "")
     if not facts.stuck:
         return Finding("", "")

@@ -129,6 +129,17 @@ def test_what_was_added_after_a_kill_is_not_lost_unasked(full, more):
         assert ("A9",) in full.sql("SELECT id FROM sequences")
 
 
+def test_rows_that_were_locked_before_are_counted_once_it_is_closed(full):
+    before, session = full.sql(CACHED), full.as_scope()
+    session.autocommit = False
+    session.cursor().execute("LOCK TABLE sequences")
+    result = full.run("rebuild", "--carry", "--force", **full.fast)
+    assert result.code == 0, result
+    assert "sequences ?" in result.out
+    assert "carried over: searches 1, sequences 3, user 5;" in result.out
+    assert full.sql(CACHED) == before
+
+
 @pytest.mark.slow
 def test_a_source_that_fails_puts_everything_back(full):
     """Its target saw the end of its input, and would have committed half the rows."""

@@ -29,7 +29,12 @@ def test_h1_no_environment_active(backscope, monkeypatch):
     for verb in VERBS:
         error = backscope.refused(verb).err
         assert "No virtual environment is active." in error
-        assert "source .venv/bin/activate" in error
+        assert f"python3 -m venv {backscope.folder}/.venv # if Backscope has none" in error
+    for name in ("env", ".venv"):
+        (backscope.folder / name / "bin").mkdir(parents=True)
+        (backscope.folder / name / "bin/activate").touch()
+        error = backscope.refused("clear").err
+        assert f"\n      source {backscope.folder}/{name}/bin/activate\n" in error
 
 
 def test_h1_an_environment_without_flask(backscope, other, recorders, tmp_path):

@@ -115,7 +115,7 @@ def test_h58_the_disposable_one_is_not_the_main_one():
         (
             App(missing="flask_sqlalchemy"),
             "Backscope's flask_sqlalchemy is missing",
-            "source .venv",
+            "python3 -m venv /srv/backscope/.venv   if Backscope has none elsewhere",
         ),
         (
             App(error="[Errno 13] logs/api.log", kind="PermissionError"),
@@ -193,7 +193,7 @@ def test_a_backscope_that_cannot_be_migrated_as_documented():
 
 def test_h2_an_environment_of_the_checkouts_own_is_not_to_be_changed(monkeypatch):
     (other,) = misfits.backscope(wish_of(), facts_of(app=App(missing="x")), clears=False)
-    assert other.mend.splitlines()[0].startswith("source ")
+    assert other.mend.splitlines()[1].endswith("   if the active one is the right one")
     monkeypatch.setattr(sys, "prefix", "/srv/backscope/.venv")
     (own,) = misfits.backscope(wish_of(), facts_of(app=App(missing="x")), clears=False)
     assert own.mend.endswith("/pip install -r /srv/backscope/requirements.txt")

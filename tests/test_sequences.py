@@ -92,3 +92,8 @@ def test_a_lock_stops_an_unflag_only_if_it_conflicts(backscope):
         result = backscope.run("unflag", "--force")
         assert [call.split()[0] for call in result.trace] == ["psql", "psql"]
         assert "1 un-flagged" in result.out
+    stick(backscope, 1, 300)
+    with contextlib.closing(backscope.as_scope()) as session:
+        session.autocommit = False
+        session.cursor().execute("LOCK TABLE sequences")  # which are stuck cannot be seen before
+        assert "No download is flagged any more in" in backscope.run("unflag", "--force").out

@@ -40,6 +40,14 @@ def test_a_dry_run_of_it_is_nothing_that_a_shell_would_run(kept):
     assert all(line.startswith("# ") for line in result.out.splitlines())
 
 
+def test_what_the_role_may_not_read_is_not_called_missing(kept, role):
+    kept.write_env(POSTGRES_USER=role)
+    seen = table(kept.run("status"))
+    assert seen["Revision"] == f"cannot be read by {role}, or is locked"
+    assert seen["Stuck"] == f"not looked for: the table sequences is not for {role} to read"
+    assert "revision ? and migrations.~1~" in seen["Kept"]
+
+
 @pytest.mark.inside
 def test_the_models_beside_the_database(backscope):
     backscope.sql("ALTER TABLE sequences ADD odd int, DROP ref_count, ALTER shift TYPE text")

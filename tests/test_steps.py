@@ -67,7 +67,7 @@ def test_rows_come_along_with_their_keys():
     comment, copy, done = building.carry_steps(
         facts_of(app=App(tables=models)), source, "scope.~1~"
     )
-    assert "scope.~1~ are still to come" in str(comment)
+    assert f"database {source.oid} are still to come" in str(comment)
     assert copy.argv[-1] == 'COPY (SELECT "id" FROM "sequences") TO STDOUT'
     assert copy.into.argv[-1].startswith('COPY "sequences" ("id") FROM STDIN; SELECT setval(')
     assert 'GREATEST(17, (SELECT max("id"::bigint) FROM "sequences")))' in copy.into.argv[-1]
@@ -133,7 +133,7 @@ def test_h19_h20_what_was_cleared_is_looked_at():
 
 @pytest.mark.parametrize("procedure", [Forget, Unflag])
 def test_h23_sequences_wait_until_all_rows_have_come(procedure):
-    half = database_of(comment=UNFINISHED.format("scope.~1~"))
+    half = database_of(comment=UNFINISHED.format(1009))
     facts = facts_of(database=half, kept={1: database_of("scope.~1~")})
     (finding,) = procedure(wish_of("clear")).refuses(facts)
     assert finding.what == "The rows of scope.~1~ are still to come to scope."
