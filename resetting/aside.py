@@ -45,11 +45,12 @@ def put_back(before: Facts, now: Facts, made: Collection[str], number: int) -> I
     name, kept = before.settings.database, now.kept.get(number)
     kept = kept if number not in before.kept else None
     moved = number in now.folders.numbered and number not in before.folders.numbered
-    foreign = now.database and now.oid != before.oid and "createdb" not in made
-    if not now.reached or foreign:
+    new = now.database if now.oid != before.oid else None
+    stored = bool(now.contents and now.contents.rows and not now.copied)  # by somebody, meanwhile
+    if not now.reached or (new and (stored or "createdb" not in made)):
         return
     yield from open_again(now.database, kept)
-    if now.database and now.oid != before.oid:
+    if new:
         yield dropdb(name, force=True)
     if kept:
         yield rename((kept.name, name))

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, Collection, Iterator, Mapping
 
 from . import Finding
 from .commands import tilde
@@ -41,7 +41,8 @@ class Asked:
         target = {**target_of(facts, facts.oid, looks=True), **how}
         try:
             out = self._process.communicate(json.dumps(target) + "\n", timeout=LOAD_TIMEOUT)[0]
-            return understand(json.loads(out), self._settings)
+            path = facts.contents.path if facts.contents else ("public",)
+            return understand(json.loads(out), self._settings, path)
         except subprocess.TimeoutExpired:
             return App(error=f"it did not load within {LOAD_TIMEOUT} seconds")
         except ValueError:
@@ -73,8 +74,19 @@ def asking(settings: Settings, what: str, compare: bool = True) -> Iterator[Aske
             process.kill()
 
 
-def understand(told: Mapping[str, Any], settings: Settings) -> App:
-    """Give a probe's answer as an App, with nothing secret in it (H52)."""
+def understand(told: Mapping[str, Any], settings: Settings, path: Collection[str] = ()) -> App:
+    """Give a probe's answer as an App, with nothing secret in it (H52).
+
+    Its tables are called as the server calls them: without a schema that is on the `path`.
+    """
+
+    def plain(name: str) -> str:
+        schema, _, table = name.partition(".")
+        return table if table and schema in path else name
+
+    told = {**told, "bound": list(map(plain, told.get("bound", ())))}
+    if "tables" in told:
+        told["tables"] = {plain(name): columns for name, columns in told["tables"].items()}
     error = settings.mask(told.get("error", "")) or told.get("kind", "")
     elsewhere = settings.mask(told.get("elsewhere", ""))
     return App(**{**told, "error": error, "elsewhere": elsewhere})

@@ -46,6 +46,7 @@ class Contents:
     revisions: frozenset[str]  # what alembic_version records
     sequence_columns: frozenset[str]
     others: Mapping[str, int] = field(default_factory=dict)  # what else is there: kind -> how many
+    path: tuple[str, ...] = ("public",)  # the schemas in which a plain name is looked for
     legible: bool = True  # whether our role could read what alembic_version records
 
     @property

@@ -36,9 +36,10 @@ class Disposable(Procedure):
         """Say what is lost if it is not .env that calls it disposable."""
         name, contents = facts.settings.database, facts.contents
         declared = facts.settings.dotenv.get(self.variable) == name
+        declared = declared and set(facts.settings.overrides) <= {"POSTGRES_DB"}  # on that server
         if declared or not facts.database or (contents and contents.empty):
             return ""
-        return f"This wipes out {name}{described(contents)}. .env does not call it disposable."
+        return f".env does not call {name} disposable. This wipes it out{described(contents)}."
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         name = facts.settings.database

@@ -94,6 +94,7 @@ class App:
     url: Mapping[str, str] | None = None  # where its URL leads, if not to the target
     elsewhere: str = ""  # what the seat belt said
     tables: Mapping[str, Sequence[str]] | None = None  # of the models, with their columns
+    bound: Sequence[str] = ()  # tables of other binds, which no migration makes
     directory: str = "migrations"  # where flask db keeps them
     lacks: Sequence[str] = ()  # which of clear-database and flask db it has not
     fits: bool = True  # whether rows can come along into the models' columns, as far as is known
@@ -150,7 +151,7 @@ class Facts:
     @property
     def outside(self) -> set[str]:
         """The tables that are not in the models, as far as is known; a clear leaves them (H20)."""
-        models = self.tables if self.app.tables is None else self.app.tables
+        models = self.tables if self.app.tables is None else {*self.app.tables, *self.app.bound}
         return {name for name, table in self.tables.items() if table.view or name not in models}
 
     @property

@@ -28,7 +28,7 @@ def look_at_folder(path: Path) -> Folder:
 
 def _assignments(file: Path) -> Iterator[tuple[str, ast.expr]]:
     """Yield what a Python file assigns to its global names, if it is one."""
-    with contextlib.suppress(OSError, SyntaxError, ValueError):
+    with contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         for line in ast.parse(file.read_bytes() if file.is_file() else b"").body:  # no FIFO (H54)
             if isinstance(line, (ast.Assign, ast.AnnAssign)) and line.value:
                 targets = line.targets if isinstance(line, ast.Assign) else [line.target]

@@ -18,7 +18,7 @@ def target(wish: Wish, facts: Facts) -> None:
     inner = prefix.relative_to(settings.checkout) if settings.checkout in prefix.parents else None
     git = ["git", "-C", str(settings.checkout), "rev-parse", "--short", "HEAD"]
     try:
-        revision = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+        revision = subprocess.run(git, capture_output=True, check=False).stdout.decode().strip()
     except OSError:
         revision = ""
     at = f" ({revision})" if revision else ""
@@ -34,7 +34,8 @@ def target(wish: Wish, facts: Facts) -> None:
         text += f": {database.size}, {counts}"
     row("Database", text, wish.dry_run)
     for name in settings.overrides:
-        text = f"{name}={quote(settings.values[name])} is from {settings.origin(name)}"
+        value = quote(settings.values.get(name, settings.host))  # PGHOST is the host
+        text = f"{name}={value} is from {settings.origin(name)}"
         also = f", .env says {settings.dotenv[name]}" if name in settings.dotenv else ""
         row("", text + also, wish.dry_run)
     if wish.left_out:

@@ -81,6 +81,7 @@ TABLES = """
 INSIDE = """
     SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS creates,
            to_regclass('alembic_version') IS NOT NULL AS versioned,
+           current_schemas(false)::text[] AS path,
            ARRAY(SELECT attname::text FROM pg_attribute
                  WHERE attrelid = to_regclass('sequences') AND attnum > 0) AS columns"""
 OTHERS = """
@@ -186,8 +187,9 @@ def look_inside(connection: Connection, exact: bool) -> Contents:
         legible = False
     others = {row["kind"]: row["count"] for row in rows(connection, OTHERS)}
     return Contents(
-        inside["creates"], tables, revisions, frozenset(inside["columns"]), others, legible
-    )
+        inside["creates"], tables, revisions, frozenset(inside["columns"]), others,
+        path=tuple(inside["path"]), legible=legible,
+    )  # fmt: skip
 
 
 def same_rows(new: Connection, old: Connection, one: Contents, two: Contents) -> bool:

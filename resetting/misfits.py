@@ -142,6 +142,17 @@ def url_elsewhere(settings: Settings, url: dict[str, str], edited: str) -> Itera
     yield Finding(f"Flask would open {theirs}, but the settings say {ours}.", edited)
 
 
+def not_itself(settings: Settings, patience: str, role: str) -> Finding | None:
+    """Give why a connection is not what we asked for: a pooler's, or another role's."""
+    if patience != "1s":  # it did not get through (H34)
+        return pooler(settings)
+    if role != settings.user:
+        what = f"The role {settings.user} becomes {role} as soon as it connects (ALTER ROLE … SET"
+        change = f"ALTER ROLE {identifier(settings.user)} RESET role"
+        return Finding(f"{what} role).", settings.psql("postgres", change))
+    return None
+
+
 def pooler(settings: Settings) -> Finding:
     """Name a connection pooler, which a reset cannot go through (H34)."""
     what = f"A connection pooler such as PgBouncer answers at {settings.where}, not PostgreSQL."

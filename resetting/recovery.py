@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NoReturn
 
 from . import Failed, Finding, Interrupted, Refused, screen
@@ -35,7 +36,8 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
         screen.say("\nPutting everything back:")
         if not run(back, server.settings, dict, signals).failed:
             now = server.look(procedure.looks)
-            if (now.oid, pairs(now)) == (before.oid, pairs(before)):
+            ours = [replace(pairs(one), others=frozenset()) for one in (before, now)]
+            if now.oid == before.oid and ours[0] == ours[1]:
                 raise raised(Finding(f"{what} Everything is as it was before.", again))
     after = procedure.afterwards(before, now)
     mend = "\n".join(filter(None, [why.mend, after.mend]))

@@ -27,10 +27,12 @@ def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
 
 
 def goes(facts: Facts) -> str:
-    """Say what a clear loses, for its question; tables that are not in the models stay."""
+    """Say what a clear loses, for its question; tables that are not in the models may stay."""
     contents, name = facts.contents, facts.settings.database
-    gone = contents.only(set(contents.tables) - facts.outside).counts if contents else ""
-    return f"This clears all the stored data of {name}: {gone}." if gone else ""
+    if not contents or not contents.rows:
+        return ""
+    gone = contents.only(set(contents.tables) - facts.outside).counts or contents.counts
+    return f"This clears all the stored data of {name}: {gone}."
 
 
 def remains(before: Facts, now: Facts) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import time
 import zlib
 from dataclasses import replace
@@ -24,6 +25,7 @@ from .looking import rows
 from .pairs import half_carried, holds
 from .settings import APPLICATION, CONNECT_TIMEOUT, Settings
 
+WHO = "SELECT current_setting('lock_timeout') AS patience, current_user::text AS role"
 MAINTENANCE = "postgres"  # the database that a rebuild leaves alone
 PATIENCE = 1200  # looks, 20 a second, until what our commands left running is given up
 
@@ -34,14 +36,28 @@ def connect(settings: Settings, database: str, patience: str = "2s") -> Connecti
     Rows that a policy would hide are an error, not an absence (H47).
     """
     connection = psycopg2.connect(
-        dbname=database, host=settings.host or None, port=settings.port, user=settings.user,
+        dbname=database, host=settings.host or None, hostaddr=settings.address or None,
+        port=settings.port, user=settings.user,
         password=settings.password or None, connect_timeout=CONNECT_TIMEOUT, client_encoding="UTF8",
         options=f"-c lock_timeout=1s -c statement_timeout={patience} -c row_security=off"
         " -c default_transaction_read_only=on",
         application_name=LOOKING, cursor_factory=RealDictCursor,
     )  # fmt: skip
     connection.autocommit = True
+    if connection.server_version >= 140000:  # it waits as long as a question is open (H41)
+        rows(connection, "SELECT set_config('idle_session_timeout', '0', false)")
     return connection
+
+
+def reached(connection: Connection, settings: Settings) -> Settings:
+    """Give the settings with the very place that answered, so that no other can (H39).
+
+    A name may have several addresses, and libpq a socket folder of its own.
+    """
+    with socket.socket(fileno=os.dup(connection.fileno())) as ours:
+        if ours.family == socket.AF_UNIX:
+            return replace(settings, host=settings.host or connection.info.host or "")
+        return replace(settings, address=ours.getpeername()[0])
 
 
 class Server:
@@ -53,8 +69,8 @@ class Server:
         self.made_oid = 0
         self.key = (0x4253, zlib.crc32(settings.database.encode()) & 0x7FFFFFFF)
         self._connect()
-        if self.connection and not settings.host:  # the folder that libpq chose (H39)
-            self.settings = replace(settings, host=self.connection.info.host or "")
+        if self.connection:
+            self.settings = reached(self.connection, settings)
 
     def _connect(self) -> None:
         self.trouble: Finding | None = None
@@ -63,9 +79,10 @@ class Server:
         for database in (MAINTENANCE, self.settings.database):
             try:
                 self.connection = connect(self.settings, database)
-                if rows(self.connection, "SHOW lock_timeout")[0]["lock_timeout"] != "1s":
-                    self.connection.close()  # what we asked for did not get through (H34)
-                    self.trouble, self.connection = misfits.pooler(self.settings), None
+                self.trouble = misfits.not_itself(self.settings, **rows(self.connection, WHO)[0])
+                if self.trouble:
+                    self.connection.close()
+                    self.connection = None
                 return
             except psycopg2.Error as error:
                 self.maintained = self.maintained and database != MAINTENANCE
@@ -180,9 +197,9 @@ class Server:
         return database
 
     def _copied(self, facts: Facts) -> bool:
-        """Say whether a rebuild that was interrupted has left only copies of rows (H23)."""
-        source = half_carried(facts)
-        if source and source.contents and facts.contents:
+        """Say whether it holds but copies of rows, as an interrupted rebuild leaves it (H23)."""
+        source = half_carried(facts) or next(iter(facts.kept.values()), None)
+        if source and source.contents and facts.contents and not facts.contents.others:
             with contextlib.suppress(psycopg2.Error), contextlib.ExitStack() as stack:
                 both = [contextlib.closing(connect(self.settings, name, "0"))
                         for name in (facts.settings.database, source.name)]  # fmt: skip
@@ -199,7 +216,7 @@ class Server:
         if owned and not (always and facts.folders.numbered):
             return {}
         query = """SELECT datname AS name FROM pg_database
-                   WHERE NOT datistemplate AND datname <> ALL(%s::text[])"""
+                   WHERE datname <> ALL(%s::text[] || '{template0,template1}')"""
         others, hidden = {}, []
         for row in rows(self.connection, query, [one.name for one in ours]):
             try:

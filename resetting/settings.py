@@ -5,7 +5,6 @@ Knows files and variables; knows neither a server nor what is in a database.
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import os
 import re
@@ -16,8 +15,11 @@ from urllib.parse import quote, quote_plus, unquote
 
 from . import Finding, Refused
 from . import commands as write
+from .envfile import expand, read_dotenv
 
 LOCK_TIMEOUT = "5s"  # how long a command waits for a lock before it gives up (H12)
+# What a command waits for: locks not for long, its own work as long as it takes, no standby.
+PATIENCE = f"-c lock_timeout={LOCK_TIMEOUT} -c statement_timeout=0 -c synchronous_commit=local"
 EXACT = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1"  # as pg_dump has it
 CONNECT_TIMEOUT = 10  # seconds until a server that does not answer is given up
 APPLICATION = f"backscope-reset-{os.getpid()}"  # application_name of what this run starts
@@ -47,10 +49,11 @@ class Settings:
 
     checkout: Path
     values: Mapping[str, str] = field(repr=False)  # Backscope's variables, defaults included
-    dotenv: Mapping[str, str] = field(repr=False)  # all of .env
+    dotenv: Mapping[str, str] = field(repr=False)  # all of .env, as it is without an environment
     environ: Mapping[str, str] = field(repr=False)  # the environment that the user gave
     database: str
     host: str  # as libpq takes it; "" is the default socket
+    address: str = ""  # which of the host's addresses answered; from then on it is the only one
 
     @property
     def environment(self) -> str:
@@ -96,13 +99,19 @@ class Settings:
     def overrides(self) -> list[str]:
         """The variables in which the environment differs from .env (H5, H51)."""
         plain, names = {**DEFAULTS, **self.dotenv}, (*TARGET, "APP_ENVIRONMENT")
-        return [name for name in names if self.values[name] != plain[name]]
+        differ = [name for name in names if self.values[name] != plain[name]]
+        moved = (
+            not self.values["POSTGRES_HOST"] and self.dotenv.get("PGHOST", self.host) != self.host
+        )
+        return [*differ, "PGHOST"] if moved else differ
 
     def origin(self, name: str) -> str:
         """Say where a variable of Backscope's comes from."""
         if name in self.environ:
             told = name in self.environ.get("RESET_VARIABLES", "").split()
             return "make's command line" if told else "the environment"
+        if name in self.overrides:  # through a ${…}
+            return "the environment"
         return ".env" if name in self.dotenv else "default"
 
     def change(self, name: str) -> str:
@@ -141,7 +150,7 @@ class Settings:
 
     def mask(self, text: str) -> str:
         """Give a text from outside without the password, unless that is a name, too (H25, H52)."""
-        others = self.environ.get("PGPASSWORD", "")
+        others = {**self.dotenv, **self.environ}.get("PGPASSWORD", "")
         for plain in {self.values["POSTGRES_PASSWORD"], self.password, others} - {""}:
             if plain not in (self.database, self.user, self.host):
                 ways = (quote(plain), quote(plain, ""), quote(plain, " +"), quote_plus(plain))
@@ -168,56 +177,14 @@ class Settings:
         for source in (self.dotenv, self.environ):
             children.update({n: text for n, text in source.items() if n.startswith(harmless)})
         ours = {
-            "PGHOST": self.host, "PGPORT": self.port, "PGUSER": self.user,
+            "PGHOST": self.host, "PGHOSTADDR": self.address, "PGPORT": self.port,
+            "PGUSER": self.user,
             "PGPASSWORD": self.password, "PGCLIENTENCODING": "UTF8",
-            "PGOPTIONS": f"-c lock_timeout={LOCK_TIMEOUT} {EXACT}", "PGAPPNAME": APPLICATION,
+            "PGOPTIONS": f"{PATIENCE} {EXACT}", "PGAPPNAME": APPLICATION,
             "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
         }  # fmt: skip
         children.update({name: text for name, text in ours.items() if text})
         return {**children, **self.values}
-
-
-def read_dotenv(path: Path) -> str:
-    """Give the text of `.env`.
-
-    Raises Refused, with the number of each line that python-dotenv would skip (H31), or
-    if there is no such file: Backscope would use its defaults, or a parent's (H3).
-    """
-    from dotenv.parser import parse_stream
-
-    shown = write.tilde(path)
-    mend = f"${{EDITOR:-vi}} {shown}"
-    if not os.path.lexists(path):
-        what = f"There is no .env in {write.tilde(path.parent)}, so Backscope would use defaults."
-        example = write.tilde(Path(__file__).resolve().parent.parent / ".env.example")
-        raise Refused(Finding(what, f"cp {example} {shown} && {mend}"))
-    if not path.is_file():  # a FIFO would be waited for (H54)
-        raise Refused(Finding(".env is no file, so it cannot be read.", f"ls -l {shown}"))
-    try:
-        raw = path.read_bytes()
-        text, bad = raw.decode(), [1] if raw.startswith(b"\xef\xbb\xbf") else []
-    except OSError as error:
-        raise Refused(Finding(f".env cannot be read: {error.strerror}.", mend)) from None
-    except UnicodeDecodeError as error:
-        text, bad = "", [raw[: error.start].count(b"\n") + 1]
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.error or (binding.key in DEFAULTS and binding.value is None):
-            part = binding.original.string
-            blank = part[: len(part) - len(part.lstrip())]
-            bad.append(binding.original.line + blank.count("\n"))
-    if bad:
-        lines = ", ".join(map(str, bad))
-        what = f".env does not parse at line {lines}, so Backscope would use a default instead."
-        raise Refused(Finding(what, mend))
-    return text
-
-
-def expand(text: str, override: bool) -> dict[str, str]:
-    """Give the variables of `.env`; with `override` it wins over the environment inside ${}."""
-    from dotenv.main import DotEnv
-
-    values = DotEnv(None, stream=io.StringIO(text), override=override).dict()
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
@@ -228,10 +195,10 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
     where these differ (H36), and as read_dotenv().
     """
     path = checkout / ".env"
-    text = read_dotenv(path)
-    dotenv, other = expand(text, False), expand(text, True)
-    values = {name: {**DEFAULTS, **dotenv, **environ}[name] for name in DEFAULTS}
-    unsure = [n for n in DEFAULTS if n not in environ and dotenv.get(n) != other.get(n)]
+    text = read_dotenv(path, DEFAULTS)
+    seen, other = expand(text), expand(text, override=True)
+    values = {name: {**DEFAULTS, **seen, **environ}[name] for name in DEFAULTS}
+    unsure = [n for n in DEFAULTS if n not in environ and seen.get(n) != other.get(n)]
     if unsure:
         differently = "in .env holds a ${…} that Backscope and Flask read differently."
         mend = f"${{EDITOR:-vi}} {write.tilde(path)}   write its value out"
@@ -240,5 +207,6 @@ def read_settings(checkout: Path, environ: Mapping[str, str]) -> Settings:
     if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host):
         host = host[1:-1]
     elif not host:  # libpq decides, for Flask too (H32)
-        host = {**dotenv, **environ}.get("PGHOST", "")
+        host = {**seen, **environ}.get("PGHOST", "")
+    dotenv = expand(text, alone=True)
     return Settings(checkout, values, dotenv, environ, values["POSTGRES_DB"], host)

@@ -140,6 +140,43 @@ def test_rows_that_were_locked_before_are_counted_once_it_is_closed(full):
     assert full.sql(CACHED) == before
 
 
+def test_rows_that_come_in_the_last_moment_are_not_left_behind(full):
+    """Of a table that held none when it was looked at."""
+    full.sql("DELETE FROM searches")
+    before = full.snapshot()
+    insert = "INSERT INTO searches (term) VALUES ('late')"
+    result = full.run("rebuild", "--carry", SHELL_BEFORE="psql*RENAME*",
+                      DO=f"PGDATABASE={full.name} psql -c \"{insert}\"", **full.fast)  # fmt: skip
+    assert result.code == 1, result
+    assert "Not all rows came along: there were searches 1." in result.err
+    assert "Everything is as it was before." in result.err
+    assert full.sql("DELETE FROM searches RETURNING term") == [("late",)]
+    assert full.snapshot() == before
+
+
+def test_h42_what_others_store_in_the_new_database_is_not_dropped(full):
+    insert = "INSERT INTO sequences (id, shift, values_requested) VALUES ('A1', 7, false)"
+    old = full.mine()[full.name]
+    result = full.run("rebuild", "--carry", SHELL_BEFORE="psql*FROM STDIN*",
+                      DO=f"PGDATABASE={full.name} psql -c \"{insert}\"", **full.fast)  # fmt: skip
+    assert result.code == 1, result
+    assert f"The old database is kept as {full.name}.~1~." in result.err
+    assert full.sql("SELECT id, shift FROM sequences") == [("A1", 7)]
+    assert full.run("undo").code == 0
+    assert full.mine()[full.name] == old
+
+
+def test_what_is_no_row_is_not_lost_unasked_either(full):
+    full.start("rebuild", "--carry", KILL_BEFORE="psql*IS NULL", **full.fast).communicate()
+    full.sql("SELECT lo_from_bytea(0, 'my only copy')")
+    for _ in range(50):
+        result = full.run("rebuild", "--carry", **full.fast)
+        if "in the way" not in result.err and "Another reset" not in result.err:
+            break
+    assert result.code == 2, result
+    assert "1 large object" in result.out.split("This wipes out")[1]
+
+
 @pytest.mark.slow
 def test_a_source_that_fails_puts_everything_back(full):
     """Its target saw the end of its input, and would have committed half the rows."""

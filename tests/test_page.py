@@ -112,6 +112,8 @@ def test_what_was_meant_to_narrow_a_clear_has_it_asked():
     assert left_out.instead(facts_of()) == "make db-clear SEQ=A000045   is about those only"
     assert left_out.loses(facts_of()) == "This clears all the stored data of scope: sequences 3."
     assert not left_out.loses(facts_of(database=database_of(rows=0)))
+    others = facts_of(app=App(tables={"public.other": ["id"]}))  # whatever it is called there
+    assert left_out.loses(others) == "This clears all the stored data of scope: sequences 3."
 
 
 def test_h20_what_a_clear_leaves_is_said_before_it_where_somebody_reads_first():
@@ -188,6 +190,8 @@ def test_h58_only_dotenv_calls_a_database_disposable():
         ({}, {"POSTGRES_DISPOSABLE_DB": "dis"}, False),
         ({"POSTGRES_DISPOSABLE_DB": "dis"}, {}, True),
         ({"POSTGRES_DISPOSABLE_DB": "dis"}, {"POSTGRES_DISPOSABLE_DB": "dat"}, True),
+        ({"POSTGRES_DB": "other"}, {"POSTGRES_DISPOSABLE_DB": "dis"}, False),
+        ({"POSTGRES_PORT": "5433"}, {"POSTGRES_DISPOSABLE_DB": "dis"}, True),  # another server's
     ):
         settings = disposable.target(settings_of(environ, **dotenv))
         for database, holds in (

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from resetting import Refused
-from resetting.settings import APPLICATION, DEFAULTS, EXACT, read_dotenv, read_settings
+from resetting.envfile import read_dotenv
+from resetting.settings import APPLICATION, DEFAULTS, EXACT, PATIENCE, read_settings
 from resetting.wishes import find_checkout
 
 
@@ -65,7 +66,7 @@ def test_an_empty_value_in_the_environment_wins_too(dotenv):
 
 
 def test_h3_no_dotenv_is_refused_with_the_example(tmp_path):
-    finding = refusal(read_dotenv, tmp_path / ".env")
+    finding = refusal(read_dotenv, tmp_path / ".env", ())
     assert "There is no .env in" in finding.what
     command = finding.mend.split(" && ")[0].split()
     assert command[0] == "cp"
@@ -74,11 +75,11 @@ def test_h3_no_dotenv_is_refused_with_the_example(tmp_path):
 
 def test_h54_a_fifo_and_a_folder_are_not_read(tmp_path):
     os.mkfifo(tmp_path / ".env")  # opening it would wait for ever
-    assert "is no file" in refusal(read_dotenv, tmp_path / ".env").what
+    assert "is no file" in refusal(read_dotenv, tmp_path / ".env", ()).what
     (tmp_path / "folder").mkdir()
-    assert "is no file" in refusal(read_dotenv, tmp_path / "folder").what
+    assert "is no file" in refusal(read_dotenv, tmp_path / "folder", ()).what
     (tmp_path / "dangling").symlink_to("nowhere")
-    assert "is no file" in refusal(read_dotenv, tmp_path / "dangling").what
+    assert "is no file" in refusal(read_dotenv, tmp_path / "dangling", ()).what
 
 
 def test_a_dotenv_that_may_not_be_read(tmp_path, monkeypatch):
@@ -121,6 +122,26 @@ def test_h36_what_two_readings_expand_differently_is_refused(dotenv):
     assert dotenv(text).database == "precious"
     assert dotenv(text, NAME="precious").user == "me"
     assert dotenv(text, NAME="scope", POSTGRES_DB="scope").database == "scope"
+
+
+def test_h5_what_the_environment_says_through_dotenv_is_the_environments(dotenv, monkeypatch):
+    text = "POSTGRES_DB=${NAME:-scope}\nPOSTGRES_HOST=${WHERE}\n"
+    assert dotenv(text).overrides == []
+    settings = dotenv(text, NAME="other", WHERE="db.example")
+    assert settings.database == "other"
+    assert settings.overrides == ["POSTGRES_DB", "POSTGRES_HOST"]
+    assert settings.origin("POSTGRES_DB") == "the environment"
+    assert settings.dotenv["POSTGRES_DB"] == "scope"
+    assert os.environ["NAME"] == "other"  # it was only away for the reading
+
+
+def test_h32_h51_the_folder_of_the_socket_is_a_setting_too(dotenv):
+    text = "POSTGRES_HOST=\nPGHOST=/run/a\n"
+    assert (dotenv(text).host, dotenv(text).overrides) == ("/run/a", [])
+    settings = dotenv(text, PGHOST="/run/b")
+    assert (settings.host, settings.overrides) == ("/run/b", ["PGHOST"])
+    assert dotenv("POSTGRES_HOST=\n", PGHOST="/run/b").overrides == []
+    assert dotenv("POSTGRES_HOST=h\nPGHOST=/run/a\n", PGHOST="/run/b").overrides == []
 
 
 @pytest.mark.parametrize(
@@ -169,7 +190,8 @@ def test_h27_h35_h37_children_get_what_was_shown_and_nothing_that_redirects():
     assert (children["PGHOST"], children["PGPORT"], children["PGUSER"]) == (
         "localhost", "5432", "scope")  # fmt: skip
     assert (children["PGPASSWORD"], children["PGAPPNAME"]) == (SECRET, APPLICATION)
-    assert children["PGOPTIONS"] == f"-c lock_timeout=5s {EXACT}"  # H12
+    assert children["PGOPTIONS"] == f"{PATIENCE} {EXACT}"
+    assert PATIENCE.startswith("-c lock_timeout=5s ")  # H12
     assert (children["PGSSLMODE"], children["PGSSLCERT"]) == ("require", "c")
     assert (children["PG_BIN"], children["PATH"], children["FLASK_DEBUG"]) == ("/opt", "/bin", "1")
     assert "PGX" not in children

@@ -85,9 +85,14 @@ ALLOW_CONNECTIONS true'""")
 def test_h42_putting_back_removes_only_what_this_run_made():
     before = facts_of(folders=folders_of())
     kept = {1: database_of("scope.~1~", open=False)}
-    now = facts_of(database=database_of(oid=5), kept=kept, folders=folders_of(("b",), n1=("a",)))
+    now = facts_of(
+        database=database_of(oid=5, rows=0), kept=kept, folders=folders_of(("b",), n1=("a",))
+    )
     assert shown(aside.put_back(before, now, made=(), number=1)) == []
     made = ("createdb", "flask")
+    filled = replace(now, database=database_of(oid=5))
+    assert shown(aside.put_back(before, filled, made, number=1)) == [], "who stored that?"
+    assert shown(aside.put_back(before, replace(filled, copied=True), made, number=1))
     assert shown(aside.put_back(before, now, made, number=1))[1:] == [
         "dropdb --force scope",
         """psql -X -d postgres -c 'ALTER DATABASE "scope.~1~" RENAME TO "scope"'""",

@@ -65,6 +65,8 @@ def ask_app(seat_belt, answer):
         table.fullname: [column.name for column in table.columns if column.computed is None]
         for table in database.metadata.sorted_tables
     }
+    binds = getattr(database, "metadatas", {})  # a clear takes them all
+    told["bound"] = [name for bind, one in binds.items() if bind for name in one.tables]
     if not target()["connect"]:
         return told
     with app.app_context():
