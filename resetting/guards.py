@@ -16,7 +16,7 @@ from .commands import (
     numbered,
     qualified,
     quote,
-    terminate,  # fmt: skip
+    terminate,
     tilde,
 )
 from .contents import SEQUENCE_COLUMNS, Database

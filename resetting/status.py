@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Iterator, Mapping, Sequence
 
 from . import Finding
@@ -29,23 +30,8 @@ class Status(Procedure):
 
 def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) -> None:
     """Print the state of things, and whether each procedure could run."""
-    row("Settings", settings_in_words(facts))
-    unfinished = unfinished_in_words(wish, facts)
-    if facts.contents:
-        revision = revision_in_words(facts)
-        row("Revision", revision.what, mend=revision.mend)
-        models = models_in_words(wish, facts)
-        row("Models", models.what, mend="" if unfinished.what else models.mend)
-        stuck = stuck_in_words(wish, facts)
-        row("Stuck", stuck.what, mend=stuck.mend)
-    row("Unfinished", unfinished.what, mend=unfinished.mend)
-    for kept in kept_in_words(wish, facts, whole=not unfinished.what):
-        row("Kept", kept.what, mend=kept.mend)
-    left_over = left_over_in_words(facts)
-    row("Left over", left_over.what, mend=left_over.mend)
-    disposable = facts.settings.values["POSTGRES_DISPOSABLE_DB"]
-    if disposable and disposable == facts.settings.database:
-        row("Disposable", f"POSTGRES_DISPOSABLE_DB is {disposable} too: flask test empties it")
+    for label, said in rows(wish, facts):
+        row(label, said.what, mend=said.mend)
     for verb, findings in verdicts.items():
         could = paint("would be refused", RED) if findings else paint("could run", GREEN)
         row(f"A {verb}", could, mend="" if findings else wish.make(verb))
@@ -56,6 +42,25 @@ def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) ->
         lines = [line for mend in same.values() for line in mend.splitlines()]
         say(f"\nIn the way of a {' and a '.join(same)}:")
         say(mends(Finding(what, "\n".join(dict.fromkeys(lines)))))
+
+
+def rows(wish: Wish, facts: Facts) -> Iterator[tuple[str, Finding]]:
+    """Yield what each row says, and the commands that help; what says nothing is none."""
+    unfinished = unfinished_in_words(wish, facts)
+    yield "Settings", Finding(settings_in_words(facts), "")
+    if facts.contents:
+        models = models_in_words(wish, facts)
+        yield "Revision", revision_in_words(facts)
+        yield "Models", replace(models, mend="") if unfinished.what else models
+        yield "Stuck", stuck_in_words(wish, facts)
+    yield "Unfinished", unfinished
+    for kept in kept_in_words(wish, facts, whole=not unfinished.what):
+        yield "Kept", kept
+    yield "Left over", left_over_in_words(facts)
+    disposable = facts.settings.values["POSTGRES_DISPOSABLE_DB"]
+    if disposable and disposable == facts.settings.database:
+        what = f"POSTGRES_DISPOSABLE_DB is {disposable} too: flask test empties it"
+        yield "Disposable", Finding(what, "")
 
 
 def settings_in_words(facts: Facts) -> str:
