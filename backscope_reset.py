@@ -106,7 +106,7 @@ class Rebuild(Procedure):
     def keeps(self, facts: Facts) -> Database | None:
         """Give the database that is to be set aside: with rows or a revision, and whole (H45)."""
         old = facts.database
-        if not old or not self.wish.keeps or half_carried(facts):
+        if not old or not self.wish.keeps or (half_carried(facts) and facts.copied):
             return None
         return old if not old.contents or not old.contents.empty or old.revisions else None
 

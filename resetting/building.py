@@ -28,8 +28,9 @@ def locale_options(facts: Facts) -> list[str]:
     both = [f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
     if collate == ctype:
         both = ["-l", collate]
-    name = {"i": "icu", "b": "builtin"}.get(provider)
-    more = [f"--locale-provider={name}", f"--{name}-locale={locale}"] if name else []
+    name = {"i": "icu", "b": "builtin", "c": "libc"}[provider]
+    more = [f"--locale-provider={name}"] if provider != "c" or template.locale[2] != "c" else []
+    more += [f"--{name}-locale={locale}"] if provider != "c" else []
     return ["-E", old.encoding, *both, *more, "-T", "template0"]
 
 
@@ -66,19 +67,19 @@ def carry_all(facts: Facts, aside: Database | None, number: int) -> list[Step]:
     source = source_of(facts, aside)
     if not source:
         return []
-    called = numbered(aside.name, number) if aside else source.name
+    called = numbered(aside.name, number) if source is aside else source.name
     return list(carry_steps(facts, source, called))
 
 
 def source_of(facts: Facts, aside: Database | None) -> Database | None:
-    """Give where the rows are: in what is set aside now, or else was by a run that was killed."""
-    return aside or half_carried(facts) or next(iter(facts.kept.values()), None)
+    """Give where the rows are: where a run that was killed left them, or in what is set aside."""
+    return half_carried(facts) or aside or next(iter(facts.kept.values()), None)
 
 
 def rows_from(wish: Wish, facts: Facts, aside: Database | None) -> Iterator[tuple[str, str]]:
     """Yield where the rows are, if that is not set aside just now, and which of them stay there."""
     source, stay = source_of(facts, aside), stays(facts, aside)
-    if source and not aside and (wish.carry or not facts.tables):
+    if source and source is not aside and (wish.carry or not facts.tables):
         yield "Rows from" if wish.carry else "Kept", f"{source.name}: {source.described}"
     if stay and wish.carry:
         yield "Stays there", f"{stay}: not in the models"

@@ -18,7 +18,7 @@ class Table:
     name: str  # with its schema, if the search path does not find it
     oid: int
     file: int  # relfilenode, which TRUNCATE changes
-    owned: bool
+    owned: bool  # or its schema is, whose owner may drop it, too
     changeable: bool = True  # whether our role may read, change and delete its rows
     view: bool = False  # whether it is a materialized view, which is in no models
     needed_by: tuple[str, ...] = ()  # views, and tables with a foreign key to it

@@ -53,7 +53,8 @@ LOCKED = """
 TABLES = """
     SELECT nspname AS schema, relname AS table, pg_table_is_visible(c.oid) AS visible,
            c.oid::int8, pg_relation_filenode(c.oid)::int8 AS file,
-           pg_has_role(relowner, 'USAGE') AS owned, relkind = 'm' AS view,
+           pg_has_role(relowner, 'USAGE') OR pg_has_role(nspowner, 'USAGE') AS owned,
+           relkind = 'm' AS view,
            has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'UPDATE')
            AND has_table_privilege(c.oid, 'DELETE') AS changeable,
            ARRAY(SELECT DISTINCT CASE WHEN pg_table_is_visible(v.oid) THEN v.relname::text
@@ -90,12 +91,14 @@ OTHERS = """
              WHEN 'f' THEN 'foreign table' ELSE 'sequence generator' END
       FROM pg_class c WHERE relkind IN ('v', 'f') OR relkind = 'S' AND NOT EXISTS
       (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))
+      UNION ALL SELECT 'pg_class'::regclass, oid, relnamespace, 'extension table'
+      FROM pg_class WHERE relkind IN ('r', 'p')
       UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, 'function' FROM pg_proc
       UNION ALL SELECT 'pg_largeobject_metadata'::regclass, oid, NULL, 'large object'
       FROM pg_largeobject_metadata) AS one (class, oid, schema, kind)
     LEFT JOIN pg_namespace n ON n.oid = schema
     WHERE one.oid >= 16384 AND (nspname IS NULL OR nspname !~ '^(pg_|information_schema$)')
-    AND NOT EXISTS (SELECT FROM pg_depend d
+    AND (kind = 'extension table') = EXISTS (SELECT FROM pg_depend d
                     WHERE d.classid = class AND d.objid = one.oid AND d.deptype = 'e')
     GROUP BY kind ORDER BY kind DESC"""
 
@@ -153,7 +156,8 @@ def look_at_revisions(connection: Connection) -> frozenset[str]:
     """Give what Alembic's table records, in the schema that Flask uses."""
     if not rows(connection, INSIDE)[0]["versioned"]:
         return frozenset()
-    return frozenset(row["version_num"] for row in rows(connection, f"SELECT * FROM {REVISIONS}"))
+    query = f"SELECT version_num::text FROM {REVISIONS} WHERE version_num IS NOT NULL"
+    return frozenset(row["version_num"] for row in rows(connection, query))
 
 
 def look_inside(connection: Connection, exact: bool) -> Contents:
@@ -195,17 +199,23 @@ def look_inside(connection: Connection, exact: bool) -> Contents:
 def same_rows(new: Connection, old: Connection, one: Contents, two: Contents) -> bool:
     """Say whether each table of a database holds nothing, or the very rows of an older one.
 
-    A column that the older one has not has nothing in it.
+    They are compared as COPY converts them; a column that the older one has not is empty.
     """
+    type_of = "SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attname = %s"
     query = sql.SQL("SELECT sum(hashtextextended(t::text, 0)) FROM (SELECT {} FROM {}) AS t")
     for name, table in one.tables.items():
         theirs = two.tables[name].columns if name in two.tables else ()
-        both = [sql.Identifier(column) for column in table.columns if column in theirs]
+        names = [column for column in table.columns if column in theirs]
+        both = [sql.Identifier(column) for column in names]
         more = [sql.Identifier(column) for column in table.columns if column not in theirs]
         place = sql.Identifier(*name.split(".", 1))
         if table.rows != 0:
-            digest = query.format(sql.SQL(", ").join(both), place)
-            if not both or rows(new, digest) != rows(old, digest):
+            types = [rows(new, f"{type_of} AND attrelid = %s::oid", column, table.oid)[0]["type"]
+                     for column in names]  # fmt: skip
+            cast = [sql.SQL("{}::text::{}").format(column, sql.SQL(type_))
+                    for column, type_ in zip(both, types)]  # fmt: skip
+            ours, theirs_ = (query.format(sql.SQL(", ").join(one), place) for one in (both, cast))
+            if not both or rows(new, ours) != rows(old, theirs_):
                 return False
             used = sql.SQL("SELECT FROM {} WHERE num_nonnulls({}) > 0 LIMIT 1")
             if more and rows(new, used.format(place, sql.SQL(", ").join(more))):
@@ -218,7 +228,7 @@ def look_at_sequences(connection: Connection, inside: Contents, looks: Looks) ->
     seen: dict[str, Any] = {}
     if SEQUENCE_COLUMNS - inside.sequence_columns:
         return seen
-    query = "SELECT id FROM sequences WHERE {} ORDER BY id"
+    query = "SELECT id::text FROM sequences WHERE {} ORDER BY id"
     if looks.sequences:
         seen["cached"] = looks.sequences  # all, as far as can be told: the table may be locked
         with contextlib.suppress(psycopg2.Error):

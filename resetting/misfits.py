@@ -44,9 +44,9 @@ def settings_unfit(settings: Settings, variable: str = "POSTGRES_DB") -> Iterato
     if host.startswith("/"):
         what = "POSTGRES_HOST is a folder, which Backscope's URL cannot hold."
         yield Finding(what, f"export PGHOST={quote(host)}   and POSTGRES_HOST= in .env")
-    elif "," in host:
+    elif "," in settings.host:
         what = "names several servers, and each command might take another one."
-        yield wrong(settings, "POSTGRES_HOST", what)
+        yield wrong(settings, "POSTGRES_HOST" if host else "PGHOST", what)
     elif re.fullmatch(r"[\w.-]+:[0-9]*", host, re.A):
         yield wrong(settings, "POSTGRES_HOST", "holds a port, which belongs into POSTGRES_PORT.")
     elif ":" in host and not host.startswith("["):

@@ -6,7 +6,6 @@ from . import fail, guards
 from .building import source_of, stays
 from .contents import Database
 from .facts import Facts
-from .pairs import half_carried
 from .procedures import count, same_contents
 from .wishes import Wish
 
@@ -74,9 +73,7 @@ def built(wish: Wish, before: Facts, now: Facts, aside: Database | None) -> str:
 
 def less(wish: Wish, facts: Facts) -> str:
     """Say what would lose less than a rebuild, or what comes instead of what it loses."""
-    source, differences = half_carried(facts), facts.app.differences
-    if source:
-        return f" The rows of {source.name} come instead."
+    differences = facts.app.differences
     if differences is None or wish.carry:
         return ""
     if differences:

@@ -56,7 +56,7 @@ def reached(connection: Connection, settings: Settings) -> Settings:
     """
     with socket.socket(fileno=os.dup(connection.fileno())) as ours:
         if ours.family == socket.AF_UNIX:
-            return replace(settings, host=settings.host or connection.info.host or "")
+            return replace(settings, host=connection.info.host or "")
         return replace(settings, address=ours.getpeername()[0])
 
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import psycopg2
 import pytest
 from checkout import edit
-from facts_of import settings_of
+from facts_of import database_of, facts_of, settings_of
 
-from resetting import server
+from resetting import building, server
 from resetting.facts import Looks
 
 
@@ -151,6 +151,42 @@ def test_what_somebody_changes_elsewhere_does_not_deny_that_all_is_as_before(bac
     assert backscope.mine() == before
 
 
+def test_h39_a_list_of_sockets_is_refused(backscope):
+    backscope.write_env(POSTGRES_HOST="")
+    error = backscope.refused("clear", PGHOST="/run/a,/run/b").err
+    assert "PGHOST names several servers" in error
+
+
+def test_h33_libc_stays_where_the_server_has_icu():
+    old = database_of(locale=("C.UTF-8", "C.UTF-8", "c", ""))
+    icu = database_of("template1", locale=("C.UTF-8", "C.UTF-8", "i", "und"))
+    assert building.locale_options(facts_of(database=old, template=icu)) == [
+        "-E", "UTF8", "-l", "C.UTF-8", "--locale-provider=libc", "-T", "template0"]  # fmt: skip
+
+
+def test_what_alembic_and_sequences_may_not_be_is_no_failure_of_the_tool(backscope):
+    """Result looks for one."""
+    backscope.sql("DELETE FROM sequences; ALTER TABLE sequences ALTER id TYPE int USING 1")
+    backscope.sql("INSERT INTO sequences (id, shift, values_requested) VALUES (5, 0, true)")
+    assert "Stuck        5 requested" in backscope.run("status").out
+    assert "1 un-flagged: 5" in backscope.run("unflag").out
+    for change in ("ALTER version_num TYPE bigint USING 7", "RENAME version_num TO vn"):
+        backscope.sql(f"ALTER TABLE alembic_version {change}")
+        assert backscope.run("status").code == 0
+
+
+def test_rows_in_a_table_of_an_extension_are_not_lost_unasked(backscope):
+    backscope.sql("DELETE FROM sequences; CREATE TABLE jobs AS SELECT 1 AS one")
+    backscope.sql("ALTER TABLE jobs OWNER TO scope; ALTER EXTENSION plpgsql ADD TABLE jobs")
+    result = backscope.refused("rebuild")
+    assert "no rows, 1 extension table." in result.out
+    result = backscope.run("rebuild", "--keep", **backscope.fast)
+    assert result.code == 0, result
+    kept = f"{backscope.name}.~1~"
+    assert backscope.sql("SELECT * FROM jobs", database=kept) == [(1,)]
+    backscope.sql("ALTER EXTENSION plpgsql DROP TABLE jobs", database=kept)
+
+
 def test_stand_in_for_a_socket_that_is_not_tcp(mocker):
     """Of a Unix socket it is the folder that is pinned, as libpq chose it."""
     connection = mocker.Mock(info=SimpleNamespace(host="/run/here"))
@@ -158,5 +194,5 @@ def test_stand_in_for_a_socket_that_is_not_tcp(mocker):
         left, right = map(stack.enter_context, server.socket.socketpair())
         connection.fileno.return_value = left.fileno()
         assert server.reached(connection, settings_of(host="")).host == "/run/here"
-        assert server.reached(connection, settings_of(host="/run/b")).host == "/run/b"
+        assert server.reached(connection, settings_of(host="/a,/run/here")).host == "/run/here"
         assert right.fileno() != left.fileno()
