@@ -110,6 +110,7 @@ class Looks:
     flags: bool = False  # which downloads never finished (H30)
     sequences: tuple[str, ...] = ()  # which of these are cached
     exact: bool = False  # count all rows, however long it takes
+    copies: bool = False  # whether all rows are copies of those kept last, however long it takes
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
     name, wish = signals.name, procedure.wish
     signals.deaf = True
     settled = server.wait_for_commands() if outcome.failed else True
-    now, raised = server.look(procedure.looks), Interrupted if name else Failed
+    anew = "createdb" in {step.program for step in outcome.done}
+    now = server.look(replace(procedure.looks, copies=anew))
+    raised = Interrupted if name else Failed
     what = f"Interrupted by {name}." if name else why.what
     made = programs_that_made(outcome, before, now, server.made_oid)
     again = procedure.retry(None if name or outcome.cut else outcome.step)

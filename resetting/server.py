@@ -178,7 +178,9 @@ class Server:
             if looks.pairs:
                 kept = {n: self._filled(one, looks.exact) for n, one in facts.kept.items()}
                 facts = replace(facts, kept=kept)
-                facts = replace(facts, copied=looks.exact and self._copied(facts))
+                newest = next(iter(facts.kept.values()), None) if looks.copies else None
+                source = half_carried(facts) or newest
+                facts = replace(facts, copied=looks.exact and self._copied(facts, source))
                 facts = replace(facts, **self._elsewhere(facts, looks.others))
         except psycopg2.Error as error:
             facts = replace(facts, trouble=misfits.no_connection(settings, str(error)))
@@ -196,9 +198,8 @@ class Server:
                 return replace(database, contents=looking.look_inside(connection, exact))
         return database
 
-    def _copied(self, facts: Facts) -> bool:
+    def _copied(self, facts: Facts, source: Database | None) -> bool:
         """Say whether it holds but copies of rows, as an interrupted rebuild leaves it (H23)."""
-        source = half_carried(facts) or next(iter(facts.kept.values()), None)
         if source and source.contents and facts.contents and not facts.contents.others:
             with contextlib.suppress(psycopg2.Error), contextlib.ExitStack() as stack:
                 both = [contextlib.closing(connect(self.settings, name, "0"))
