@@ -30,8 +30,9 @@ class Status(Procedure):
 
 def show(wish: Wish, facts: Facts, verdicts: Mapping[str, Sequence[Finding]]) -> None:
     """Print the state of things, and whether each procedure could run."""
+    wish = replace(wish, production=facts.production)  # else each would be refused
     for label, said in rows(wish, facts):
-        row(label, said.what, mend=said.mend)
+        row(label, said.what, mend="" if facts.app.environments else said.mend)
     for verb, findings in verdicts.items():
         could = paint("would be refused", RED) if findings else paint("could run", GREEN)
         row(f"A {verb}", could, mend="" if findings else wish.make(verb))
@@ -110,7 +111,11 @@ def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:
     anew = f"{wish.make('rebuild')}   finishes it"
     if kept:
         rows = f"{wish.make('rebuild', carry=True)}   finishes it, with the rows of {kept.name}"
-        anew = f"{rows}\n{anew}, empty{undo}"
+        lines = [rows, f"{anew}, empty"]
+        latest = max(facts.folders.numbered.values(), key=lambda one: one.since, default=None)
+        if own_folder(facts, number, kept) not in (latest, facts.folders.current):
+            lines.reverse()  # it was kept by an older run
+        anew = "\n".join(lines) + undo
     if pairs(facts).next_move():
         return Finding(f"the migrations are {MISPLACED}", f"{wish.make('undo')}   moves them")
     if source:

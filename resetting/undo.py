@@ -17,6 +17,7 @@ class Undo(Procedure):
 
     help = "swap the kept database and migrations back in"
     takes = ("number", *Procedure.takes)
+    asks = "config"  # whether it is production (H19)
     looks = Looks(pairs=True)
 
     def number(self, facts: Facts) -> int:

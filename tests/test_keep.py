@@ -125,6 +125,13 @@ def test_an_undo_that_was_begun_comes_before_another(kept, once):
     assert kept.mine() == {name: oids[f"{name}.~1~"], f"{name}.~1~": oids[name]}
 
 
+def test_h7_h19_an_undo_asks_whether_it_is_production(kept):
+    error = kept.refused("undo", APP_ENVIRONMENT="Production").err
+    assert "APP_ENVIRONMENT is Production, which this Backscope does not know." in error
+    assert "db-undo" not in kept.run("status", APP_ENVIRONMENT="Production").out
+    assert "make db-undo N=1 PRODUCTION=1" in kept.run("status", APP_ENVIRONMENT="production").out
+
+
 @pytest.mark.parametrize("fails", ["", "mv*", "psql*", "mv migrations *"])
 def test_an_undo_by_number_of_what_is_whole_swaps_all_the_same(kept, fails, once):
     """The current migrations were moved by hand; that is mended, and then it is swapped."""

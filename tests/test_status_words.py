@@ -245,6 +245,17 @@ def test_what_cannot_be_looked_into_might_need_what_is_left_over():
         assert left.mend == ""
 
 
+def test_what_an_older_run_kept_is_not_what_finishes_this_one():
+    """A plain rebuild was interrupted, which set its migrations aside as number 2."""
+    folders = folders_of(None, n1="a", n2="b")
+    folders.numbered[2] = replace(folders.numbered[2], since=9.0)
+    kept = {1: database_of("scope.~1~", ("a",))}
+    said = status.unfinished_in_words(WISH, facts_of(database=EMPTY, kept=kept, folders=folders))
+    first, second, _ = said.mend.splitlines()
+    assert first.endswith("finishes it, empty")
+    assert second.endswith("with the rows of scope.~1~")
+
+
 def test_paths_that_are_removed_are_quoted():
     folder = replace(folder_of(), path=settings_of().checkout / "my $x" / "migrations.~2~")
     command = status.removal([folder])
