@@ -160,16 +160,16 @@ def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
         lacking = sorted(SEQUENCE_COLUMNS - facts.contents.sequence_columns)
         mend = f"{wish.make('rebuild', carry=True)}   gives it the structure of the models"
         yield Finding(f"{settings.database} has no sequences.{' or '.join(lacking)}.", mend)
+    may, change = "", ""
     if table and not table.changeable:
-        what = f"The role {settings.user} may not read and change the rows of sequences."
-        grant = f"GRANT SELECT, UPDATE, DELETE ON sequences TO {identifier(settings.user)}"
-        mend = settings.psql(settings.database, grant, role=False)
-        yield Finding(what, f"{mend}   as the owner of sequences")
+        may = "may not read and change the rows of sequences."
+        change = f"GRANT SELECT, UPDATE, DELETE ON sequences TO {identifier(settings.user)}"
     elif table and table.rows is None and not facts.locks:  # H47
-        what = f"The role {settings.user} may not see all rows of sequences (row-level security?)."
+        may = "may not see all rows of sequences (row-level security?)."
         change = "ALTER TABLE sequences DISABLE ROW LEVEL SECURITY"
+    if may:
         mend = settings.psql(settings.database, change, role=False)
-        yield Finding(what, f"{mend}   as the owner of sequences")
+        yield Finding(f"The role {settings.user} {may}", f"{mend}   as the owner of sequences")
 
 
 def may_replace(wish: Wish, facts: Facts, databases: Sequence[Database]) -> Iterator[Finding]:

@@ -85,6 +85,9 @@ INSIDE = """
            current_schemas(false)::text[] AS path,
            ARRAY(SELECT attname::text FROM pg_attribute
                  WHERE attrelid = to_regclass('sequences') AND attnum > 0) AS columns"""
+TYPES = """
+    SELECT attname::text AS column, format_type(atttypid, atttypmod) AS type
+    FROM pg_attribute WHERE attrelid = %s::oid AND attnum > 0"""
 OTHERS = """
     SELECT kind, count(*) FROM (
       SELECT 'pg_class'::regclass, oid, relnamespace, CASE relkind WHEN 'v' THEN 'view'
@@ -201,25 +204,24 @@ def same_rows(new: Connection, old: Connection, one: Contents, two: Contents) ->
 
     They are compared as COPY converts them; a column that the older one has not is empty.
     """
-    type_of = "SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attname = %s"
     query = sql.SQL("SELECT sum(hashtextextended(t::text, 0)) FROM (SELECT {} FROM {}) AS t")
+    used = sql.SQL("SELECT FROM {} WHERE num_nonnulls({}) > 0 LIMIT 1")
+    comma = sql.SQL(", ")
     for name, table in one.tables.items():
+        if table.rows == 0:
+            continue
         theirs = two.tables[name].columns if name in two.tables else ()
-        names = [column for column in table.columns if column in theirs]
-        both = [sql.Identifier(column) for column in names]
+        both = [sql.Identifier(column) for column in table.columns if column in theirs]
         more = [sql.Identifier(column) for column in table.columns if column not in theirs]
         place = sql.Identifier(*name.split(".", 1))
-        if table.rows != 0:
-            types = [rows(new, f"{type_of} AND attrelid = %s::oid", column, table.oid)[0]["type"]
-                     for column in names]  # fmt: skip
-            cast = [sql.SQL("{}::text::{}").format(column, sql.SQL(type_))
-                    for column, type_ in zip(both, types)]  # fmt: skip
-            ours, theirs_ = (query.format(sql.SQL(", ").join(one), place) for one in (both, cast))
-            if not both or rows(new, ours) != rows(old, theirs_):
-                return False
-            used = sql.SQL("SELECT FROM {} WHERE num_nonnulls({}) > 0 LIMIT 1")
-            if more and rows(new, used.format(place, sql.SQL(", ").join(more))):
-                return False
+        types = {row["column"]: sql.SQL(row["type"]) for row in rows(new, TYPES, table.oid)}
+        cast = [sql.SQL("{}::text::{}").format(column, types[column.string]) for column in both]
+        if not both or rows(new, query.format(comma.join(both), place)) != rows(
+            old, query.format(comma.join(cast), place)
+        ):
+            return False
+        if more and rows(new, used.format(place, comma.join(more))):
+            return False
     return True
 
 

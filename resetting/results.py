@@ -72,9 +72,9 @@ def built(wish: Wish, before: Facts, now: Facts, aside: Database | None) -> str:
 
 
 def less(wish: Wish, facts: Facts) -> str:
-    """Say what would lose less than a rebuild, or what comes instead of what it loses."""
+    """Say what would lose less than a rebuild."""
     differences = facts.app.differences
-    if differences is None or wish.carry:
+    if differences is None:
         return ""
     if differences:
         more = f" {wish.again(carry=True)} would bring the rows along."
