@@ -28,7 +28,7 @@ from checkout import (
     throwaway,
 )
 
-for number in (signal.SIGINT, signal.SIGHUP):
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(number) == signal.SIG_IGN:  # & and nohup would make all children deaf
         signal.signal(number, lambda *_: None)
 
