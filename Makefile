@@ -19,6 +19,10 @@ reset-own := $(if $(subst x$(CURDIR),,x$(RESET_HERE)),,own)
 # How the commands that it advises begin, if a plain `make` would not find this file.
 export RESET_FILE := $(if $(filter Makefile makefile GNUmakefile,$(firstword $(reset-list))),,$(if \
   $(reset-alone),$(reset-list),$(firstword $(reset-list))))
+# Where the shell is, if make might have gone elsewhere: -C says -w, unless it was silenced.
+reset-flags = $(filter-out --% -I% -O%,$(filter -%,$(MFLAGS)))
+export RESET_CALLER = $(if $(or $(findstring w,$(reset-flags)),$(findstring s,$(reset-flags)),\
+  $(filter --no-print-directory,$(MFLAGS))),from:$(PWD))
 
 # Python judges what was given; make only sees to it that $x arrives as $x.
 export RESET_VARIABLES := $(sort $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
@@ -53,9 +57,9 @@ $(if $(reset-odd),$(error $(if $(filter $(reset-tools),$(reset-odd)),$(reset-odd
 
 # `make -n` shows the dry run by $(shell): nothing but its output is printed. No line has a
 # plus: whatever is believed of the flags, make -n, -q and -t cannot run the real one.
-reset-dry = $(findstring n,$(filter-out --% -I% -O%,$(filter -%,$(MFLAGS))))
+reset-dry = $(findstring n,$(reset-flags))
 reset-door = "$$RESET_HERE/bin/backscope-reset" --make $(@:db-%=%)
-reset-values = $(foreach v,RESET_HERE RESET_FILE RESET_VARIABLES PYTHON $(reset-given),\
+reset-values = $(foreach v,RESET_HERE RESET_FILE RESET_CALLER RESET_VARIABLES PYTHON $(reset-given),\
   $v=$(call reset-quote,$($v)))
 reset-said = $(shell { export $(reset-values); $(reset-door) --dry-run || echo :failed:; } | \
   sed 's/^/|/; s/ /:_:/g')

@@ -20,7 +20,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
 
 from resetting import Failed, Finding, Interrupted, Refused, guards, misfits, refuse, screen
 from resetting.aside import put_back, set_aside
-from resetting.backscope import asking, environment_unfit, seat_belt
+from resetting.backscope import asking, environment_unfit, find_checkout, seat_belt
 from resetting.building import carry_all, locale_options, rows_from, source_of, staying
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.contents import Database, described
@@ -36,7 +36,7 @@ from resetting.settings import Settings, read_settings
 from resetting.signals import Signals, deafen, end_what_looks
 from resetting.status import Status, show
 from resetting.undo import Undo
-from resetting.wishes import Wish, find_checkout, parse
+from resetting.wishes import Wish, parse
 
 if TYPE_CHECKING:
     from resetting.server import Server

@@ -15,10 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any, Collection, Iterator, Mapping
 
-from . import Finding
-from .commands import tilde
+from . import Finding, Refused
+from .commands import quote, tilde
 from .facts import App, Facts
 from .settings import LOCK_TIMEOUT, Settings
+from .wishes import Wish
 
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
 LOOKING = "backscope-reset looks"  # application_name of what only looks, and soon ends
@@ -134,6 +135,24 @@ def install(requirements: Path) -> str:
     pip = Path(sys.executable).with_name("pip")
     word = "pip" if shutil.which("pip") == str(pip) else tilde(pip)
     return f"{word} install -r {tilde(requirements)}"
+
+
+def find_checkout(wish: Wish) -> Path:
+    """Give the Backscope checkout that is meant; raise Refused if it is none."""
+    try:
+        path = Path(wish.folder).expanduser().resolve()
+    except (OSError, RuntimeError):  # the current folder was removed, a loop of links, ~nobody
+        there = wish.make("status", folder="DIR")
+        what = f"{quote(wish.folder)} is no folder that could be opened."
+        raise Refused(Finding(what, f"{there}   names the checkout")) from None
+    if wish.folder and os.path.isfile(path / "flaskr/config.py"):
+        return path
+    near = [path / "backscope", path.parent / "backscope", *path.parents]
+    found = [str(one) for one in near if os.path.isfile(one / "flaskr/config.py")]
+    there = wish.make("status", folder=next(iter(found), "DIR"))
+    said = tilde(path) if wish.folder else "''"
+    what = f"{said} is no Backscope checkout: it has no"
+    raise Refused(Finding(f"{what} flaskr/config.py.", f"{there}   names the checkout"))
 
 
 def environment_unfit(checkout: Path) -> Iterator[Finding]:

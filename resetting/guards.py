@@ -21,7 +21,7 @@ from .commands import (
 )
 from .contents import SEQUENCE_COLUMNS, Database
 from .facts import Facts, Lock, Session
-from .pairs import MISPLACED, half_carried, number_of, pairs
+from .pairs import MISPLACED, half_carried, number_of, own_folder, pairs
 from .settings import Settings
 from .wishes import Wish
 
@@ -80,7 +80,7 @@ def usable(wish: Wish, facts: Facts) -> Iterator[Finding]:
     name, database = facts.settings.database, facts.database
     if not database:
         what = f"There is no database {name} on {facts.settings.where}."
-        yield Finding(what, f"{wish.make('rebuild')}   sets it up")
+        yield Finding(what, finishing(wish, facts, "sets it up"))
     elif not database.valid:
         what = f"{name} is what an interrupted dropdb left, and cannot be used."
         yield Finding(what, f"{wish.make('rebuild')}   finishes it")
@@ -108,7 +108,21 @@ def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
     contents, name = facts.contents, facts.settings.database
     if contents and not contents.revisions and not contents.tables and not half_carried(facts):
         what = f"{name} has no tables and no revision: its rebuild is unfinished, or never began."
-        yield Finding(what, f"{wish.make('rebuild')}   finishes it")
+        yield Finding(what, finishing(wish, facts))
+
+
+def finishing(wish: Wish, facts: Facts, alone: str = "finishes it") -> str:
+    """Give the commands that finish a rebuild, with the rows of what is kept or empty (H23)."""
+    number, kept = next(iter(facts.kept.items()), (0, None))
+    if not kept:
+        return f"{wish.make('rebuild')}   {alone}"
+    lines = [f"{wish.make('rebuild', carry=True)}   finishes it, with the rows of {kept.name}",
+             f"{wish.make('rebuild')}   finishes it, empty"]  # fmt: skip
+    latest = max(facts.folders.numbered.values(), key=lambda one: one.since, default=None)
+    if own_folder(facts, number, kept) not in (latest, facts.folders.current):
+        lines.reverse()  # it was kept by an older run
+    undo = f"{wish.make('undo', number=number)}   brings {kept.name} back"
+    return "\n".join([*lines, undo])
 
 
 def half_filled(wish: Wish, facts: Facts) -> Iterator[Finding]:

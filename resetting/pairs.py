@@ -143,6 +143,16 @@ def number_of(facts: Facts, database: Database) -> int:
     return next((number for number, one in facts.kept.items() if one.oid == database.oid), 0)
 
 
+def own_folder(facts: Facts, number: int, database: Database) -> Folder | None:
+    """Give the folder with the migrations of a kept database: under its number, or elsewhere."""
+    same = facts.folders.numbered.get(number)
+    folders = [
+        one for one in (same, facts.folders.current, *facts.folders.numbered.values()) if one
+    ]
+    theirs = (one for one in folders if holds(one.revisions, database.revisions))
+    return next(theirs, None) if database.revisions else same
+
+
 def half_carried(facts: Facts) -> Database | None:
     """Give the kept database whose rows the current one has not got to the end (H23)."""
     comment = facts.database.comment if facts.database else ""

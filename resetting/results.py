@@ -21,7 +21,9 @@ def cleared(wish: Wish, before: Facts, now: Facts, hint: str) -> str:
     gone = f"; gone: {', '.join(went)}" if went else ""
     if contents.rows:
         mend = f"{wish.make('rebuild', carry=True)}   renews the structure, and keeps them aside"
-        fail(f"{name} still holds rows in {contents.counts}: not in the models{gone}.", mend)
+        sure = any(table.rows for table in contents.tables.values())
+        holds = "still holds" if sure else "may still hold"
+        fail(f"{name} {holds} rows in {contents.counts}: not in the models{gone}.", mend)
     return f"{name} is cleared: {count(len(contents.tables), 'table')}, no rows{gone}"
 
 
@@ -77,8 +79,11 @@ def less(wish: Wish, facts: Facts) -> str:
     if differences is None:
         return ""
     if differences:
-        more = f" {wish.again(carry=True)} would bring the rows along."
-        return more if facts.app.fits else ""
+        come = facts.contents and facts.contents.only(facts.app.tables or ()).rows
+        stay = stays(facts, facts.database)
+        more = f" {wish.again(carry=True)} would bring the rows along"
+        more += f", but not {stay}." if stay else "."
+        return more if facts.app.fits and come else ""
     same = "Its tables and columns are already those of the models"
     left = facts.contents and facts.contents.only(facts.outside).rows
     if left or any(guards.may_clear(wish, facts)):

@@ -6,11 +6,11 @@ import time
 from dataclasses import replace
 from typing import Iterator, Mapping, Sequence
 
-from . import Finding
+from . import Finding, guards
 from .commands import numbered, tilde
 from .contents import SEQUENCE_COLUMNS, Database
 from .facts import Facts, Folder, Looks
-from .pairs import MISPLACED, half_carried, holds, number_of, pairs, whose
+from .pairs import MISPLACED, half_carried, holds, own_folder, pairs, whose
 from .procedures import Procedure
 from .screen import GREEN, RED, mends, paint, row, say
 from .settings import DEFAULTS
@@ -104,27 +104,17 @@ def revision_in_words(facts: Facts) -> Finding:
 
 def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:
     """Say what was interrupted, and the commands that finish it or take it back."""
-    name, source = facts.settings.database, half_carried(facts)
-    kept = source or next(iter(facts.kept.values()), None)
-    number = number_of(facts, kept) if kept else 0
-    undo = f"\n{wish.make('undo', number=number)}   brings {kept.name} back" if kept else ""
-    anew = f"{wish.make('rebuild')}   finishes it"
-    if kept:
-        rows = f"{wish.make('rebuild', carry=True)}   finishes it, with the rows of {kept.name}"
-        lines = [rows, f"{anew}, empty"]
-        latest = max(facts.folders.numbered.values(), key=lambda one: one.since, default=None)
-        if own_folder(facts, number, kept) not in (latest, facts.folders.current):
-            lines.reverse()  # it was kept by an older run
-        anew = "\n".join(lines) + undo
+    name = facts.settings.database
     if pairs(facts).next_move():
         return Finding(f"the migrations are {MISPLACED}", f"{wish.make('undo')}   moves them")
+    source = half_carried(facts)
     if source:
-        return Finding(f"the rows of {source.name} are still to come",
-                       f"{wish.make('rebuild', carry=True)}   fetches them{undo}")  # fmt: skip
-    if kept and not facts.database:
-        return Finding(f"{name} is not there", anew)
+        mend = next(guards.half_filled(wish, facts)).mend
+        return Finding(f"the rows of {source.name} are still to come", mend)
+    if facts.kept and not facts.database:
+        return Finding(f"{name} is not there", guards.finishing(wish, facts))
     if facts.contents and not facts.contents.revisions and not facts.tables:
-        return Finding(f"{name} has no tables and no revision", anew)
+        return Finding(f"{name} has no tables and no revision", guards.finishing(wish, facts))
     return Finding("", "")
 
 
@@ -158,16 +148,6 @@ def kept_in_words(wish: Wish, facts: Facts, whole: bool) -> Iterator[Finding]:
         if state.home(number) or not state.next_move():  # else it would finish what was begun
             lines.insert(0, f"{wish.make('undo', number=number)}   brings it back")
         yield Finding(f"{database.name}: {database.described}{text}", "\n".join(lines))
-
-
-def own_folder(facts: Facts, number: int, database: Database) -> Folder | None:
-    """Give the folder with the migrations of a kept database: under its number, or elsewhere."""
-    same = facts.folders.numbered.get(number)
-    folders = [
-        one for one in (same, facts.folders.current, *facts.folders.numbered.values()) if one
-    ]
-    theirs = (one for one in folders if holds(one.revisions, database.revisions))
-    return next(theirs, None) if database.revisions else same
 
 
 def shared(facts: Facts, folder: Folder, owner: Database | None = None) -> bool:

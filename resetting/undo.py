@@ -119,7 +119,7 @@ class Undo(Procedure):
         name = now.settings.database
         if self.begun(now) or not now.contents:
             raise Failed(self.afterwards(before, now))
-        done = f"{name} is swapped"
+        done = f"{name} is {'swapped' if before.database else 'back'}"
         if not self.swaps(before):
             state = pairs(now)
             ours = (

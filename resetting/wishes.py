@@ -6,6 +6,7 @@ Knows words, not what they do.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
 import re
@@ -106,8 +107,8 @@ def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_r
     that are unknown (H50) or that the target does not take, and for values that are neither
     on nor off (H49).
     """
-    names, file = environ.get("RESET_VARIABLES", "").split(), environ.get("RESET_FILE", "")
-    takes, by = (*takes, "folder"), f"make -f {quote(file)}" if file else "make"
+    names = environ.get("RESET_VARIABLES", "").split()
+    takes, by = (*takes, "folder"), typed(environ)
     found: list[Finding] = []
     for name in names:
         if name not in (*VARIABLES, *OTHERS, *MAKES_OWN):
@@ -141,6 +142,19 @@ def from_make(verb: str, takes: Sequence[str], environ: Mapping[str, str], dry_r
         found.append(Finding(f"{' and '.join(odd)}, which is neither on nor off.", mend))
     refuse(found)
     return complete(wish, () if sequences is None else [sequences], number)
+
+
+def typed(environ: Mapping[str, str]) -> str:
+    """Give make with its folder and its file, where a plain `make` would find another one (H56).
+
+    RESET_CALLER has the folder of the shell, if make might run in another one.
+    """
+    words, file = ["make"], environ.get("RESET_FILE", "")
+    _, away, caller = environ.get("RESET_CALLER", "").partition("from:")
+    with contextlib.suppress(OSError):  # the current folder was removed
+        if away and not (os.path.isdir(caller) and os.path.samefile(caller, ".")):
+            words += ["-C", tilde(Path.cwd())]
+    return " ".join([*words, *(["-f", quote(file)] if file else [])])
 
 
 def given_in(environ: Mapping[str, str]) -> dict[str, str]:
@@ -188,24 +202,6 @@ def sequence_ids(wish: Wish, parts: Sequence[str]) -> tuple[str, ...]:
         mend = f"{replace(wish, sequences=ids).again()}   {rest}" if ids else help_
         raise Refused(Finding(f"{', '.join(map(quote, bad))} {are}.", mend))
     return ids
-
-
-def find_checkout(wish: Wish) -> Path:
-    """Give the Backscope checkout that is meant; raise Refused if it is none."""
-    try:
-        path = Path(wish.folder).expanduser().resolve()
-    except (OSError, RuntimeError):  # the current folder was removed, a loop of links, ~nobody
-        there = wish.make("status", folder="DIR")
-        what = f"{quote(wish.folder)} is no folder that could be opened."
-        raise Refused(Finding(what, f"{there}   names the checkout")) from None
-    if wish.folder and os.path.isfile(path / "flaskr/config.py"):
-        return path
-    near = [path / "backscope", path.parent / "backscope", *path.parents]
-    found = [str(one) for one in near if os.path.isfile(one / "flaskr/config.py")]
-    there = wish.make("status", folder=next(iter(found), "DIR"))
-    said = tilde(path) if wish.folder else "''"
-    what = f"{said} is no Backscope checkout: it has no"
-    raise Refused(Finding(f"{what} flaskr/config.py.", f"{there}   names the checkout"))
 
 
 def parse(arguments: Sequence[str], verbs: Mapping[str, tuple[str, Sequence[str]]],

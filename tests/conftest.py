@@ -90,7 +90,7 @@ def built(
     result = backscope.run("rebuild")
     assert result.code == 0, result
     subprocess.run(
-        [f"{postgres.bin}/pg_dump", "--no-owner", "-f", str(folder.parent / "schema.sql"), "model"],
+        [f"{postgres.bin}/pg_dump", "-Ox", "-f", str(folder.parent / "schema.sql"), "model"],
         env={**os.environ, **postgres.variables}, check=True,
     )  # fmt: skip
     return backscope

@@ -137,3 +137,22 @@ def test_h56_what_each_door_advises_is_found_by_it(tmp_path):
         result = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
         assert advised in result.stderr
         assert f"PYTHON={sys.executable}" in result.stderr
+
+
+def test_h56_what_is_advised_under_make_c_goes_to_that_checkout(linked, tmp_path):
+    """The shell stays elsewhere, where a plain make would be about another checkout."""
+    linked.fill()
+    place, odd = str(linked.folder), "SEQ=A1,A2"
+    for flags, pwd, folder in (
+        (["-C", place], str(tmp_path), f"-C {place} "), (["-C", place], place, ""),
+        (["-sC", place], str(tmp_path), f"-C {place} "), (["-sC", place], place, ""),
+        (["--no-print-directory", "-C", place], "/", f"-C {place} "), ([], "/", ""),
+    ):  # fmt: skip
+        result, _ = run(linked, MAKE, *flags, "db-clear", odd, PWD=pwd)
+        assert f"make {folder}db-clear SEQ='A000001 A000002'" in result.stderr, flags
+    home = {"HOME": str(linked.folder.parent)}
+    result, _ = run(linked, MAKE, "-C", place, "db-clear", odd, **home)  # sudo takes PWD away
+    advice = re.search("make .*'", result.stderr)[0]
+    assert advice.startswith(f"make -C ~/{linked.folder.name} db-clear")
+    done, _ = run(linked, "sh", "-c", f"cd / && {advice}", **home)
+    assert (done.returncode, linked.sql("SELECT id FROM sequences")) == (0, [("A000003",)]), done

@@ -120,6 +120,13 @@ def test_an_unfinished_rebuild_is_not_painted_over():
     empty = database_of(contents=contents_of())
     (finding,) = guards.half_built(wish_of("clear"), facts_of(database=empty))
     assert finding.mend == "make db-rebuild   finishes it"
+    kept = {1: database_of("scope.~1~")}  # a KEEP=1 or CARRY=1 was killed before it was filled
+    for guard, database in ((guards.half_built, empty), (guards.usable, None)):
+        (finding,) = guard(wish_of("clear"), facts_of(database=database, kept=kept))
+        assert finding.mend.splitlines()[-3:] == [
+            "make db-rebuild CARRY=1   finishes it, with the rows of scope.~1~",
+            "make db-rebuild   finishes it, empty", "make db-undo N=1   brings scope.~1~ back",
+        ]  # fmt: skip
     for contents in (contents_of(revisions="a"), contents_of(table_of()), None):
         database = database_of(contents=contents)
         assert list(guards.half_built(wish_of(), facts_of(database=database))) == []

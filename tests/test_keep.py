@@ -181,6 +181,7 @@ def test_undo_without_a_current_database(kept):
     oid = kept.mine()[f"{kept.name}.~1~"]
     result = kept.run("undo")
     assert result.code == 0, result
+    assert f"{kept.name} is back: " in result.out  # nothing was there to change places with
     assert kept.mine() == {kept.name: oid}
     assert kept.folders() == ["migrations"]
 

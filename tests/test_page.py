@@ -205,16 +205,22 @@ def test_h58_only_dotenv_calls_a_database_disposable():
 
 
 def test_what_a_rebuild_would_lose_and_what_loses_less():
-    def says(**app):
+    def says(*tables, **app):
         kept = {1: database_of("scope.~1~")}
-        facts = facts_of(app=App(**app), kept=kept)
-        return Rebuild(wish_of()).loses(facts).partition("sequences 3. ")[2]
+        old = database_of(contents=contents_of(table_of(rows=3), *tables))
+        facts = facts_of(app=App(**app), kept=kept, database=old)
+        return Rebuild(wish_of()).loses(facts).partition("sequences 3")[2].partition(". ")[2]
 
     assert says(differences=()) == (
         "Its tables and columns are already those of the models, so make db-clear is enough."
     )
-    assert says(differences=("x",), fits=False) == ""
-    assert says(differences=("x",)) == "make db-rebuild CARRY=1 would bring the rows along."
+    models = {"sequences": ["id"]}
+    assert says(differences=("x",), tables=models, fits=False) == ""
+    carry = "make db-rebuild CARRY=1 would bring the rows along"
+    assert says(differences=("x",), tables=models) == f"{carry}."
+    more = says(table_of("own", rows=2), differences=("x",), tables=models)
+    assert more == f"{carry}, but not own 2."
+    assert says(differences=("x",), tables={"others": ["id"]}) == "", "none would come"
     assert says() == ""
     half = facts_of(kept={1: database_of("scope.~1~")},
                     database=database_of(comment=UNFINISHED.format(1009)))  # fmt: skip

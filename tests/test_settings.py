@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from resetting import Refused
+from resetting.backscope import find_checkout
 from resetting.envfile import read_dotenv
 from resetting.settings import APPLICATION, DEFAULTS, EXACT, PATIENCE, read_settings
-from resetting.wishes import find_checkout
 
 
 @pytest.fixture
