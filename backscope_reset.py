@@ -114,7 +114,7 @@ class Rebuild(Procedure):
         wish, old = self.wish, facts.database
         yield from guards.may_replace(wish, facts, [old] if old else [])
         yield from guards.template(facts, locale_options(facts))
-        yield from guards.folders(wish, facts)
+        yield from misfits.folders(wish, facts)
         yield from guards.undo_begun(wish, facts)
         yield from guards.half_filled(wish, facts)
         yield from guards.source(wish, facts, source_of(facts, self.keeps(facts)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Collection, Mapping
 
+from . import Finding
+
 SEQUENCE_COLUMNS = {"id", "values", "values_requested"}  # of the table sequences, relied on
 # A comment while CARRY=1 runs, with the oid of where they are, which no rename changes.
 UNFINISHED = "backscope-reset: the rows of database {} are still to come"
@@ -96,7 +98,8 @@ class Database:
     comment: str
     encoding: str
     locale: tuple[str, str, str, str]  # LC_COLLATE, LC_CTYPE, provider, the provider's locale
-    contents: Contents | None = None  # None: it cannot be opened
+    contents: Contents | None = None  # None: it cannot be opened, or was not
+    trouble: Finding | None = None  # why it could not be looked into
 
     @property
     def revisions(self) -> frozenset[str]:

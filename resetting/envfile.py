@@ -20,18 +20,20 @@ def read_dotenv(path: Path, names: Collection[str]) -> str:
     from dotenv.parser import parse_stream
 
     shown = tilde(path)
-    mend = f"${{EDITOR:-vi}} {shown}"
+    mend, look = f"${{EDITOR:-vi}} {shown}", f"ls -l {shown}"
     if not os.path.lexists(path):
-        what = f"There is no .env in {tilde(path.parent)}, so Backscope would use defaults."
+        what = (
+            f"There is no .env in {tilde(path.parent)}, so what is not exported would be a default."
+        )
         example = tilde(Path(__file__).resolve().parent.parent / ".env.example")
         raise Refused(Finding(what, f"cp {example} {shown} && {mend}"))
     if not path.is_file():  # a FIFO would be waited for (H54)
-        raise Refused(Finding(".env is no file, so it cannot be read.", f"ls -l {shown}"))
+        raise Refused(Finding(".env is no file, so it cannot be read.", look))
     try:
         raw = path.read_bytes()
         text, bad = raw.decode(), [1] if raw.startswith(b"\xef\xbb\xbf") else []
     except OSError as error:
-        raise Refused(Finding(f".env cannot be read: {error.strerror}.", mend)) from None
+        raise Refused(Finding(f".env cannot be read: {error.strerror}.", look)) from None
     except UnicodeDecodeError as error:
         text, bad = "", [raw[: error.start].count(b"\n") + 1]
     for binding in parse_stream(io.StringIO(text)):

@@ -134,7 +134,7 @@ class Facts:
     sessions: tuple[Session, ...] = ()  # on the database, the kept ones and template1
     locks: tuple[Lock, ...] = ()
     others: Mapping[str, str] = field(default_factory=dict)  # revision -> another's database
-    hidden: tuple[str, ...] = ()  # those of the others that cannot be looked into
+    hidden: tuple[str, ...] = ()  # the databases that cannot be looked into, if others were
     copied: bool = False  # whether it holds nothing but rows of the one it is being filled from
     cached: tuple[str, ...] = ()  # those of the sequences asked for
     stuck: tuple[str, ...] | None = None  # downloads that never finished (H30); None: not seen

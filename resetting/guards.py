@@ -1,23 +1,20 @@
-"""What is in the way, on the server and in the checkout: a guard for each kind of it. Pure.
+"""What is in the way on the server: a guard for each kind of it. Pure.
 
 The names H1 to H58 are hazards; README.md has the list.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Iterable, Iterator, Sequence
 
 from . import Finding
 from .commands import (
-    Step,
     allow_connections,
     identifier,
     numbered,
     qualified,
     quote,
     terminate,
-    tilde,
 )
 from .contents import SEQUENCE_COLUMNS, Database
 from .facts import Facts, Lock, Session
@@ -136,13 +133,22 @@ def half_filled(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 def source(wish: Wish, facts: Facts, where: Database | None) -> Iterator[Finding]:
     """Yield that the rows which are to come along cannot be seen, so that none would (H23)."""
-    if wish.carry and where and not where.contents:
-        what = f"{where.name} cannot be looked into, so its rows would not come along."
-        mend = f"{wish.again(carry=False, keep=True)}   keeps it as it is"
-        if not where.open:
-            allow = allow_connections(where.name, True)
-            mend = f"{facts.settings.psql('postgres', allow)}   opens it\n{mend}"
-        yield Finding(what, mend)
+    if not (wish.carry and where):
+        return
+    name, tables = where.name, where.contents.tables if where.contents else {}
+    keep = f"{wish.again(carry=False, keep=True)}   keeps it as it is"
+    models = facts.app.tables or ()
+    unread = [one for one in models if one in tables and tables[one].rows is None]
+    if unread and not facts.locks:
+        yield Finding(
+            f"{', '.join(unread)} of {name} cannot be read, so could not come along.", keep
+        )
+    if not where.contents:
+        allow = facts.settings.psql("postgres", allow_connections(name, True))
+        opens = "" if where.open else f"{allow}   opens it\n"
+        yield Finding(
+            f"{name} cannot be looked into, so its rows would not come along.", opens + keep
+        )
 
 
 def may_clear(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -220,31 +226,7 @@ def template(facts: Facts, options: Sequence[str]) -> Iterator[Finding]:
         yield Finding(what, settings.superuser(change))
 
 
-def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
-    """Yield what in the checkout stops a rebuild or an undo (H21)."""
-    checkout, current = facts.settings.checkout, facts.folders.current
-    if current and current.path.exists() and not current.path.is_dir():
-        yield Finding(f"{tilde(current.path)} is no folder.", f"rm {tilde(current.path)}")
-    if current and os.path.ismount(current.path):
-        what = f"{tilde(current.path)} is a mount point, which cannot be renamed."
-        yield Finding(what, f"umount {tilde(current.path)}")
-    if not facts.writable:
-        what = f"{tilde(checkout)} is not writable, so migrations could not be renamed."
-        yield Finding(what, f"chmod u+w {tilde(checkout)}")
-
-
 def undo_begun(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that an undo was interrupted, which comes before anything else (H44)."""
     if any(place is not None for _, place in pairs(facts).moves()):  # not only back to migrations
         yield Finding(f"The migrations are {MISPLACED}.", f"{wish.make('undo')}   finishes it")
-
-
-def programs(facts: Facts, steps: Iterable[Step]) -> Iterator[Finding]:
-    """Yield the programs that are not to be found."""
-    wanted = {one.program for step in steps for one in (step, step.into) if one} - {"flask"}
-    lacking = sorted(wanted - facts.programs)
-    if lacking:
-        what = f"{', '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} not on the PATH."
-        apt = "sudo apt install postgresql-client"
-        brew = 'brew install libpq && export PATH="$(brew --prefix libpq)/bin:$PATH"   on macOS'
-        yield Finding(what, f"{apt}\n{brew}")

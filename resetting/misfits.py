@@ -1,4 +1,4 @@
-"""What is wrong with the settings, the connection, or Backscope: a guard for each kind. Pure.
+"""What is wrong with the settings, the connection, the checkout, or Backscope. Pure.
 
 The names H1 to H58 are hazards; README.md has the list.
 """
@@ -9,11 +9,11 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from . import Finding
 from .backscope import activate, install
-from .commands import identifier, quote, tilde
+from .commands import Step, identifier, quote, tilde
 from .facts import Facts
 from .guards import NAME_LIMIT
 from .settings import Settings
@@ -95,8 +95,10 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
         right = f"{activate(settings.checkout)}\n{mend}   if the active one is the right one"
         yield Finding(what, mend if settings.checkout in own else right)
     elif app.kind == "PermissionError" and "logs" in app.error:
-        what = f"Backscope cannot write its log: {app.error}."
-        yield Finding(what, f"sudo rm {quote(str(settings.checkout))}/logs/*.log*")
+        what, logs = f"Backscope cannot write its log: {app.error}.", settings.checkout / "logs"
+        place = logs if logs.exists() else settings.checkout
+        remove = f"sudo rm {quote(str(logs))}/*.log*"
+        yield Finding(what, remove if os.access(place, os.W_OK) else writing(place))
     elif app.error:
         kind = "" if app.kind in ("NoAppException", app.error) else app.kind
         why = ": ".join(filter(None, ["Backscope does not load", kind, app.error.rstrip(".")]))
@@ -169,18 +171,25 @@ def no_connection(settings: Settings, text: str) -> Finding:
     reason = (reasons[-1] if reasons else text.strip().partition("\n")[0]).rstrip(".")
     role = identifier(settings.user)
     create = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB", rf"\password {role}")
-    host = f"-h {quote(settings.host)} " if settings.host else ""
-    mend = f"pg_isready {host}-p {settings.port}   tells whether it runs"
+    host = ["-h", settings.host] if settings.host else []
+    words = [*settings.away(), "pg_isready", *host, "-p", settings.port]
+    mend = f"{' '.join(map(quote, words))}   tells whether it runs"
+    denied = re.search('permission denied for database "(.*)"', reason)
     given = [name for name in ("POSTGRES_HOST", "POSTGRES_PORT") if name in settings.overrides]
     if not given and "refused" in reason:
         given = ["POSTGRES_PORT"]
     mend = "\n".join([mend, *map(settings.change, given)])
     if "connections for role" in reason:
         mend = settings.superuser(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    elif denied:
+        mend = settings.superuser(f"GRANT CONNECT ON DATABASE {identifier(denied[1])} TO {role}")
     elif re.search('role ".*" does not exist', reason):
         mend = create
     elif "no encryption" in reason and os.environ.get("PGSSLMODE") == "disable":
         mend = settings.change("PGSSLMODE")
+    elif "pg_hba.conf" in reason:
+        show = settings.psql("postgres", "SHOW hba_file", role=False)
+        mend = f"{show}   tells a superuser which file decides that"
     elif "translate host name" in text:
         mend = settings.change("POSTGRES_HOST")
     elif re.search("password|authentication", reason):
@@ -194,3 +203,34 @@ def no_connection(settings: Settings, text: str) -> Finding:
             lines.append(f"{create}, if there is no such role")
         mend = "\n".join(lines)
     return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)
+
+
+def programs(facts: Facts, steps: Iterable[Step]) -> Iterator[Finding]:
+    """Yield the programs that are not to be found."""
+    wanted = {one.program for step in steps for one in (step, step.into) if one} - {"flask"}
+    lacking = sorted(wanted - facts.programs)
+    if lacking:
+        what = f"{', '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} not on the PATH."
+        apt = "sudo apt install postgresql-client"
+        brew = 'brew install libpq && export PATH="$(brew --prefix libpq)/bin:$PATH"   on macOS'
+        yield Finding(what, f"{apt}\n{brew}")
+
+
+def folders(wish: Wish, facts: Facts) -> Iterator[Finding]:
+    """Yield what in the checkout stops a rebuild or an undo (H21)."""
+    checkout, current = facts.settings.checkout, facts.folders.current
+    if current and current.path.exists() and not current.path.is_dir():
+        yield Finding(f"{tilde(current.path)} is no folder.", f"rm {tilde(current.path)}")
+    if current and os.path.ismount(current.path):
+        what = f"{tilde(current.path)} is a mount point, which cannot be renamed."
+        yield Finding(what, f"umount {tilde(current.path)}")
+    if not facts.writable:
+        what = f"{tilde(checkout)} is not writable, so migrations could not be renamed."
+        yield Finding(what, writing(checkout))
+
+
+def writing(folder: Path) -> str:
+    """Give the command that makes a folder writable, or tells whose it is."""
+    own = folder.exists() and folder.stat().st_uid == os.geteuid()
+    tells = f"ls -ld {tilde(folder)}   tells who may write there"
+    return f"chmod u+w {tilde(folder)}" if own else tells

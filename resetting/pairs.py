@@ -150,7 +150,16 @@ def own_folder(facts: Facts, number: int, database: Database) -> Folder | None:
         one for one in (same, facts.folders.current, *facts.folders.numbered.values()) if one
     ]
     theirs = (one for one in folders if holds(one.revisions, database.revisions))
-    return next(theirs, None) if database.revisions else same
+    if database.revisions or (same and shared(facts, same, database)):
+        return next(theirs, None)
+    return same
+
+
+def shared(facts: Facts, folder: Folder, owner: Database | None = None) -> bool:
+    """Say whether a database needs a folder of migrations, other than its owner."""
+    ours = [one for one in (facts.database, *facts.kept.values()) if one and one is not owner]
+    needed = any(holds(folder.revisions, one.revisions) for one in ours)
+    return needed or bool(folder.revisions & set(facts.others))
 
 
 def half_carried(facts: Facts) -> Database | None:
@@ -170,9 +179,11 @@ def pairs(facts: Facts) -> Pairs:
     folders = facts.folders
 
     def recorded(database: Database, folder: Folder | None) -> Revisions:
-        # Closed is what a swap by force left that was not committed, so it is still at home.
-        if not database.open:
-            return folder.revisions if folder else frozenset()
+        # Closed is what a swap by force left that was not committed, so it is still at home;
+        # so is what cannot be seen, unless the folder is another's.
+        if database.trouble or not database.open:
+            seen = folder.revisions if folder else frozenset()
+            return seen - set(facts.others) if database.trouble else seen
         return database.revisions
 
     current = recorded(facts.database, folders.current) if facts.database else None

@@ -59,7 +59,7 @@ class Procedure:
             yield from guards.sessions(self.wish, facts, self.blocking(facts))
         elif facts.trouble and not facts.reached:  # nothing more can be seen
             yield facts.trouble
-        yield from guards.programs(facts, self.steps(facts))
+        yield from misfits.programs(facts, self.steps(facts))
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         """Yield what is in the way of this procedure in particular."""

@@ -41,9 +41,10 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
             ours = [replace(pairs(one), others=frozenset()) for one in (before, now)]
             if now.oid == before.oid and ours[0] == ours[1]:
                 raise raised(Finding(f"{what} Everything is as it was before.", again))
-    after = procedure.afterwards(before, now)
-    mend = "\n".join(filter(None, [why.mend, after.mend]))
-    said = " ".join(filter(None, [what, after.what]))
+    trouble = now.trouble if now.reached and now.trouble else Finding("", "")
+    after = [trouble, procedure.afterwards(before, now)]
+    mend = "\n".join(dict.fromkeys(filter(None, [why.mend, *(one.mend for one in after)])))
+    said = " ".join(dict.fromkeys(filter(None, [what, *(one.what for one in after)])))
     raise raised(Finding(said, mend), tuple(map(str, outcome.done)))
 
 

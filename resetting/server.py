@@ -168,13 +168,7 @@ class Server:
             facts = replace(facts, trouble=None, **seen)
             database = facts.database
             if database and database.valid and database.open:
-                with contextlib.closing(connect(settings, settings.database)) as connection:
-                    contents = looking.look_inside(connection, looks.exact)
-                    facts = replace(
-                        facts, database=replace(database, contents=contents),
-                        locks=tuple(looking.look_at_locks(connection)),
-                        **looking.look_at_sequences(connection, contents, looks),
-                    )  # fmt: skip
+                facts = replace(facts, **self._inside(database, looks))
             if looks.pairs:
                 kept = {n: self._filled(one, looks.exact) for n, one in facts.kept.items()}
                 facts = replace(facts, kept=kept)
@@ -191,12 +185,29 @@ class Server:
             return bool(rows(self.connection, "SELECT 1"))
         return False
 
+    def _inside(self, database: Database, looks: Looks) -> dict[str, Any]:
+        """Give what is inside the target, and who locks it, for Facts; or why it does not open."""
+        try:
+            with contextlib.closing(connect(self.settings, database.name)) as connection:
+                contents = looking.look_inside(connection, looks.exact)
+                return {
+                    "database": replace(database, contents=contents),
+                    "locks": tuple(looking.look_at_locks(connection)),
+                    **looking.look_at_sequences(connection, contents, looks),
+                }
+        except psycopg2.Error as error:
+            trouble = misfits.no_connection(self.settings, str(error))
+            return {"trouble": trouble, "database": replace(database, trouble=trouble)}
+
     def _filled(self, database: Database, exact: bool) -> Database:
         """Give a kept database with what is inside, if it can be opened."""
-        with contextlib.suppress(psycopg2.Error):
+        try:
             with contextlib.closing(connect(self.settings, database.name)) as connection:
                 return replace(database, contents=looking.look_inside(connection, exact))
-        return database
+        except psycopg2.Error as error:
+            shut = not (database.valid and database.open)  # as an interrupted command leaves it
+            trouble = misfits.no_connection(self.settings, str(error))
+            return database if shut else replace(database, trouble=trouble)
 
     def _copied(self, facts: Facts, source: Database | None) -> bool:
         """Say whether it holds but copies of rows, as an interrupted rebuild leaves it (H23)."""
@@ -218,7 +229,7 @@ class Server:
             return {}
         query = """SELECT datname AS name FROM pg_database
                    WHERE datname <> ALL(%s::text[] || '{template0,template1}')"""
-        others, hidden = {}, []
+        others, hidden = {}, [one.name for one in ours if not one.contents]
         for row in rows(self.connection, query, [one.name for one in ours]):
             try:
                 with contextlib.closing(connect(self.settings, row["name"])) as connection:

@@ -142,7 +142,8 @@ class Settings:
 
     def away(self) -> list[str]:
         """Give what keeps a command that is typed elsewhere from another server (H27, H56)."""
-        return ["env", "-u", "PGHOSTADDR"] if "PGHOSTADDR" in self.environ else []
+        stronger = [word for name in STRONGER if name in self.environ for word in ("-u", name)]
+        return ["env", *stronger] if stronger else []
 
     def superuser(self, *sql: str) -> str:
         """Give a command that somebody else has to type."""

@@ -8,9 +8,9 @@ from typing import Iterator, Mapping, Sequence
 
 from . import Finding, guards
 from .commands import numbered, tilde
-from .contents import SEQUENCE_COLUMNS, Database
+from .contents import SEQUENCE_COLUMNS
 from .facts import Facts, Folder, Looks
-from .pairs import MISPLACED, half_carried, holds, own_folder, pairs, whose
+from .pairs import MISPLACED, half_carried, holds, own_folder, pairs, shared, whose
 from .procedures import Procedure
 from .screen import GREEN, RED, mends, paint, row, say
 from .settings import DEFAULTS
@@ -89,7 +89,8 @@ def revision_in_words(facts: Facts) -> Finding:
         return Finding(f"{text}, the newest in migrations", "")
     if folder and recorded <= folder.revisions:
         newest = ", ".join(sorted(folder.heads))
-        return Finding(f"{text}, behind the newest in migrations, {newest}", "")
+        where = "one of the heads of" if recorded <= folder.heads else "behind the newest in"
+        return Finding(f"{text}, {where} migrations, {newest}", "")
     places = [numbered("migrations", n) for n, one in state.folders.items() if holds(one, recorded)]
     text += f"; its migrations are {f'in {places[0]}' if places else 'missing'}"
     if not whose(facts):
@@ -139,22 +140,20 @@ def kept_in_words(wish: Wish, facts: Facts, whole: bool) -> Iterator[Finding]:
     for number, database in sorted(facts.kept.items()):
         remove = facts.settings.client("dropdb", database.name)
         folder, text = own_folder(facts, number, database), "; its migrations are not there"
+        if database.trouble:
+            folder, text = None, ""
         if folder:
-            since = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.since))
-            text = f" and {folder.path.name} since {since}"
-            if folder is facts.folders.numbered.get(number) and not shared(facts, folder, database):
+            text = f" and {folder.path.name}"
+        if folder and folder is facts.folders.numbered.get(number):
+            text += time.strftime(" since %Y-%m-%d %H:%M", time.localtime(folder.since))
+            if not shared(facts, folder, database):
                 remove += f" && {removal([folder])}"
-        lines = [f"{remove}   removes it"] if whole else []
-        if state.home(number) or not state.next_move():  # else it would finish what was begun
+        lines = [f"{remove}   removes it"] if whole and database.owned else []
+        ready = state.home(number) or not state.next_move()  # else it would finish what was begun
+        if ready and database.owned and not database.trouble:
             lines.insert(0, f"{wish.make('undo', number=number)}   brings it back")
-        yield Finding(f"{database.name}: {database.described}{text}", "\n".join(lines))
-
-
-def shared(facts: Facts, folder: Folder, owner: Database | None = None) -> bool:
-    """Say whether a database needs a folder of migrations, other than its owner."""
-    ours = [one for one in (facts.database, *facts.kept.values()) if one and one is not owner]
-    needed = any(holds(folder.revisions, one.revisions) for one in ours)
-    return needed or bool(folder.revisions & set(facts.others))
+        name = database.name if database.owned else f"{database.name} of {database.owner}"
+        yield Finding(f"{name}: {database.described}{text}", "\n".join(lines))
 
 
 def left_over_in_words(facts: Facts) -> Finding:
@@ -168,7 +167,9 @@ def left_over_in_words(facts: Facts) -> Finding:
     names = ", ".join(folder.path.name for folder in left)
     sure = left and not facts.hidden and all(folder.read for folder in left)
     mend = f"{removal(left)}   removes {'it' if len(left) == 1 else 'them'}" if sure else ""
-    return Finding(f"{names}: of no database on {facts.settings.where}" if left else "", mend)
+    where = "" if sure else f" that {facts.settings.user} can look into"
+    what = f"{names}: of no database on {facts.settings.where}{where}"
+    return Finding(what if left else "", mend)
 
 
 def removal(folders: Sequence[Folder]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Collection, Iterator
 
-from . import Failed, Finding, guards
+from . import Failed, Finding, guards, misfits
 from .aside import close, folder_moves, open_again
 from .commands import Step, numbered, rename, tilde
 from .facts import Facts, Looks, Session
@@ -41,7 +41,7 @@ class Undo(Procedure):
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         """Yield what stops a swap; both databases are looked at (H46)."""
         wish, number, name = self.wish, self.number(facts), facts.settings.database
-        yield from guards.folders(wish, facts)
+        yield from misfits.folders(wish, facts)
         unknown = number and not {number, WAITING} & {*facts.kept, *facts.folders.numbered}
         if self.begun(facts) and not self.swaps(facts) and not unknown:
             return
@@ -60,6 +60,7 @@ class Undo(Procedure):
                 if not one.valid:
                     what = f"{one.name} is what an interrupted dropdb left, and cannot be swapped."
                     yield Finding(what, facts.settings.client("dropdb", one.name))
+            yield from filter(None, [facts.kept[number].trouble])  # nor could its result be seen
             yield from self.foreign(facts, number)
 
     def foreign(self, facts: Facts, number: int) -> Iterator[Finding]:

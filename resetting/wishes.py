@@ -216,11 +216,13 @@ def parse(arguments: Sequence[str], verbs: Mapping[str, tuple[str, Sequence[str]
         " interrupted.", allow_abbrev=False,
     )  # fmt: skip
     parser.add_argument("--make", action="store_true", help=argparse.SUPPRESS)
+    folder: dict[str, Any] = {"metavar": "DIR", "dest": "folder",
+                              "help": "the checkout (default: the current folder)"}  # fmt: skip
+    parser.add_argument("--backscope-dir", default=".", **folder)
     commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     for verb, (text, takes) in verbs.items():
         command = commands.add_parser(verb, help=text, description=text, allow_abbrev=False)
-        command.add_argument("--backscope-dir", metavar="DIR", default=".", dest="folder",
-                             help="the checkout (default: the current folder)")  # fmt: skip
+        command.add_argument("--backscope-dir", default=argparse.SUPPRESS, **folder)
         command.add_argument("--dry-run", action="store_true", help="print the commands, run none")
         if "confirm" in takes:
             command.add_argument("--confirm", metavar="NAME",

@@ -18,7 +18,7 @@ from facts_of import (
     wish_of,
 )
 
-from resetting import guards
+from resetting import guards, misfits
 from resetting.commands import copy, dropdb, flask, mv
 from resetting.contents import UNFINISHED
 from resetting.facts import App, Folders, Lock
@@ -238,15 +238,17 @@ def test_h21_what_stops_a_renaming(tmp_path):
     file = tmp_path / "migrations"
     file.touch()
     folders = Folders(True, replace(folder_of(), path=file), {})
-    (finding,) = guards.folders(wish_of(), facts_of(folders=folders))
+    (finding,) = misfits.folders(wish_of(), facts_of(folders=folders))
     assert finding.what.endswith("migrations is no folder.")
-    (finding,) = guards.folders(wish_of(), facts_of(writable=False))
-    assert finding.mend.startswith("chmod u+w ")
+    for checkout, mend in ((tmp_path, "chmod u+w "), (Path("/none"), "ls -ld /none   tells who ")):
+        facts = facts_of(writable=False, settings=settings_of(checkout=checkout))
+        (finding,) = misfits.folders(wish_of(), facts)
+        assert finding.mend.startswith(mend)
     link = tmp_path / "link"
     link.symlink_to(Path("nowhere"))
     for path in (tmp_path, link, tmp_path / "none"):
         folders = Folders(True, replace(folder_of(), path=path), {})
-        assert list(guards.folders(wish_of(), facts_of(folders=folders))) == []
+        assert list(misfits.folders(wish_of(), facts_of(folders=folders))) == []
 
 
 def test_h44_an_undo_that_is_begun_comes_first():
@@ -258,10 +260,10 @@ def test_h44_an_undo_that_is_begun_comes_first():
 
 def test_programs_that_are_not_there():
     steps = [dropdb("a"), flask("db", "init"), mv("a", "b"), copy("a", "b", "t", ["c"])]
-    assert list(guards.programs(facts_of(), steps)) == []
-    (finding,) = guards.programs(facts_of(programs=frozenset({"mv"})), steps)
+    assert list(misfits.programs(facts_of(), steps)) == []
+    (finding,) = misfits.programs(facts_of(programs=frozenset({"mv"})), steps)
     assert finding.what == "dropdb, psql are not on the PATH."
-    (finding,) = guards.programs(facts_of(programs=frozenset({"mv", "psql"})), steps)
+    (finding,) = misfits.programs(facts_of(programs=frozenset({"mv", "psql"})), steps)
     assert finding.what == "dropdb is not on the PATH."
 
 
@@ -283,7 +285,7 @@ def test_h23_rows_that_are_to_come_have_to_be_seen():
 def test_h21_a_mount_point_cannot_be_renamed(tmp_path, mocker):
     here = Folders(True, replace(folder_of(), path=tmp_path), {})
     mocker.patch("os.path.ismount", return_value=True)
-    (finding,) = guards.folders(wish_of(), facts_of(folders=here))
+    (finding,) = misfits.folders(wish_of(), facts_of(folders=here))
     assert finding.what == f"{tmp_path} is a mount point, which cannot be renamed."
 
 

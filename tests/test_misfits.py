@@ -120,7 +120,7 @@ def test_h58_the_disposable_one_is_not_the_main_one():
         (
             App(error="[Errno 13] logs/api.log", kind="PermissionError"),
             "cannot write its log",
-            "sudo rm ",
+            "ls -ld /srv/backscope   tells",
         ),
         (App(error="bad.", kind="SyntaxError"), "does not load: SyntaxError: bad.", "cd "),
         (App(error="bad", kind="NoAppException"), "does not load: bad.", "cd "),

@@ -25,7 +25,9 @@ AT = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL: 
         (f"{AT}unsupported startup parameter: options\n", "A connection pooler such as PgBouncer",
          ["POSTGRES_PORT=5432 make db-status"]),
         (f'{AT}no pg_hba.conf entry for host "::1", SSL encryption\n{AT}no pg_hba.conf entry for'
-         ' host "::1", no encryption\n', "SSL encryption.", ["pg_isready"]),
+         ' host "::1", no encryption\n', "SSL encryption.", ["-c 'SHOW hba_file'   tells a s"]),
+        (f'{AT}permission denied for database "my db"\nDETAIL:  User does not have CONNECT',
+         'permission denied for database "my db".', ['GRANT CONNECT ON DATABASE "my db" TO "sc']),
     ],
 )  # fmt: skip
 def test_h10_the_reason_and_what_helps(text, says, helps):

@@ -253,7 +253,7 @@ def test_h27_a_dry_run_takes_back_what_would_win_over_what_it_exports(capsys):
     screen.dry_run([], settings_of(environ), wish_of())
     assert "\nunset PGHOSTADDR PGSERVICE\nexport " in capsys.readouterr().out
     hint = settings_of(environ).client("dropdb", "scope")
-    assert hint.startswith("env -u PGHOSTADDR dropdb -h localhost ")
+    assert hint.startswith("env -u PGHOSTADDR -u PGSERVICE dropdb -h localhost ")
 
 
 def test_what_is_refused_is_nothing_that_a_shell_would_run(capsys):

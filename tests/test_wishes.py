@@ -240,7 +240,8 @@ def test_the_command_line_takes_what_a_verb_takes():
     assert wish == Wish("rebuild", force=True, keep=True, confirm="x", dry_run=True)
     assert parse(["clear", "a1", "A2"], VERBS, {}).sequences == ("A000001", "A000002")
     assert parse(["clear", "--confirm=--x"], VERBS, {}) == Wish("clear", confirm="--x")
-    assert parse(["undo", "3", "--backscope-dir", "d"], VERBS, {}) == Wish("undo", "d", number=3)
+    for words in (["undo", "3", "--backscope-dir", "d"], ["--backscope-dir", "d", "undo", "3"]):
+        assert parse(words, VERBS, {}) == Wish("undo", "d", number=3)
     environ = {"POSTGRES_DB": "x", "FORCE": "1", "APP_ENVIRONMENT": "production", "HOME": "/"}
     given = {"POSTGRES_DB": "x", "APP_ENVIRONMENT": "production"}
     assert parse(["undo"], VERBS, environ) == Wish("undo", given=given)
