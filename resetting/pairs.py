@@ -179,11 +179,9 @@ def pairs(facts: Facts) -> Pairs:
     folders = facts.folders
 
     def recorded(database: Database, folder: Folder | None) -> Revisions:
-        # Closed is what a swap by force left that was not committed, so it is still at home;
-        # so is what cannot be seen, unless the folder is another's.
-        if database.trouble or not database.open:
-            seen = folder.revisions if folder else frozenset()
-            return seen - set(facts.others) if database.trouble else seen
+        # Closed is what a swap by force left that was not committed, so it is still at home.
+        if not database.open:
+            return folder.revisions if folder else frozenset()
         return database.revisions
 
     current = recorded(facts.database, folders.current) if facts.database else None

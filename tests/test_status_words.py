@@ -188,6 +188,11 @@ def test_what_is_kept_comes_with_what_brings_it_back_and_what_removes_it():
     )  # fmt: skip
     ((text, _),) = kept_words(kept=kept_of(contents=contents_of()))
     assert "7 MB, no rows, revision none;" in text
+    others = {"folders": folders_of("a", n1="x"), "others": {"x": "other"}}
+    ((text, _),) = kept_words(kept=kept_of(contents=contents_of()), **others)
+    assert text.endswith("revision none; its migrations are not there")  # they are another's
+    ((text, mend),) = kept_words(kept=kept_of(owned=False, owner="lim"))
+    assert (text[:18], mend) == ("scope.~1~ of lim: ", [])  # which may not be dropped or renamed
 
 
 def test_what_is_kept_has_the_folder_with_its_revision_whatever_its_number():
