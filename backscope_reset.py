@@ -89,7 +89,8 @@ class Clear(Procedure):
     def hint(self, before: Facts) -> str:
         if before.production:
             return f"{self.wish.again()}   on a terminal, with yes to Backscope's own question"
-        return f"{self.wish.make('status')}   tells whether Backscope loads"
+        anew = f"{self.wish.make('rebuild', keep=True)}   starts anew, and keeps what is"
+        return f"{self.wish.make('status')}   tells whether Backscope loads\n{anew}"
 
 
 class Rebuild(Procedure):

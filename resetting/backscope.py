@@ -86,8 +86,8 @@ def understand(told: Mapping[str, Any], settings: Settings, path: Collection[str
         return table if table and schema in path else name
 
     told = {**told, "bound": list(map(plain, told.get("bound", ())))}
-    if "tables" in told:
-        told["tables"] = {plain(name): columns for name, columns in told["tables"].items()}
+    for of in told.keys() & {"tables", "keys"}:
+        told[of] = {plain(name): columns for name, columns in told[of].items()}
     error = settings.mask(told.get("error", "")) or told.get("kind", "")
     elsewhere = settings.mask(told.get("elsewhere", ""))
     return App(**{**told, "error": error, "elsewhere": elsewhere})

@@ -86,7 +86,8 @@ class Folders:
 class App:
     """What Backscope says of itself."""
 
-    error: str = ""  # why it does not load
+    error: str = ""  # why it does not load or, if it `loads`, what is wrong with its models
+    loads: bool = False
     missing: str = ""  # the module that it lacks
     kind: str = ""  # the class of the error
     environments: Sequence[str] = ()  # those it knows, if APP_ENVIRONMENT is none of them
@@ -94,6 +95,7 @@ class App:
     url: Mapping[str, str] | None = None  # where its URL leads, if not to the target
     elsewhere: str = ""  # what the seat belt said
     tables: Mapping[str, Sequence[str]] | None = None  # of the models, with their columns
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)  # which rows have to bring
     bound: Sequence[str] = ()  # tables of other binds, which no migration makes
     directory: str = "migrations"  # where flask db keeps them
     lacks: Sequence[str] = ()  # which of clear-database and flask db it has not

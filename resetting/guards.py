@@ -143,6 +143,13 @@ def source(wish: Wish, facts: Facts, where: Database | None) -> Iterator[Finding
         yield Finding(
             f"{', '.join(unread)} of {name} cannot be read, so could not come along.", keep
         )
+    new = [f"{one}.{key}" for one in models if one in tables and tables[one].rows
+           for key in facts.app.keys.get(one, ()) if key not in tables[one].columns]  # fmt: skip
+    if new:
+        what = (
+            f"{name} has no {', '.join(new)}, a key of the models: its rows could not keep theirs."
+        )
+        yield Finding(what, keep)
     if not where.contents:
         allow = facts.settings.psql("postgres", allow_connections(name, True))
         opens = "" if where.open else f"{allow}   opens it\n"

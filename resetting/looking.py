@@ -85,9 +85,11 @@ INSIDE = """
            current_schemas(false)::text[] AS path,
            ARRAY(SELECT attname::text FROM pg_attribute
                  WHERE attrelid = to_regclass('sequences') AND attnum > 0) AS columns"""
-TYPES = """
-    SELECT attname::text AS column, format_type(atttypid, atttypmod) AS type
-    FROM pg_attribute WHERE attrelid = %s::oid AND attnum > 0"""
+COLUMNS = """
+    SELECT attname::text AS column, format_type(atttypid, atttypmod) AS type,
+           coalesce(pg_get_expr(adbin, adrelid), 'NULL') AS fallback
+    FROM pg_attribute LEFT JOIN pg_attrdef ON (adrelid, adnum) = (attrelid, attnum)
+    WHERE attrelid = %s::oid AND attnum > 0"""
 OTHERS = """
     SELECT kind, count(*) FROM (
       SELECT 'pg_class'::regclass, oid, relnamespace, CASE relkind WHEN 'v' THEN 'view'
@@ -202,25 +204,28 @@ def look_inside(connection: Connection, exact: bool) -> Contents:
 def same_rows(new: Connection, old: Connection, one: Contents, two: Contents) -> bool:
     """Say whether each table of a database holds nothing, or the very rows of an older one.
 
-    They are compared as COPY converts them; a column that the older one has not is empty.
+    They are compared as COPY converts them; in a column that the older one has not are defaults.
     """
     query = sql.SQL("SELECT sum(hashtextextended(t::text, 0)) FROM (SELECT {} FROM {}) AS t")
-    used = sql.SQL("SELECT FROM {} WHERE num_nonnulls({}) > 0 LIMIT 1")
+    stored = sql.SQL("SELECT FROM {} WHERE {} LIMIT 1")
+    other = sql.SQL("{} IS DISTINCT FROM ({})")
+    written = sql.SQL("CASE num_nonnulls({0}) WHEN 1 THEN format('%s', {0}) END::{1}")
     comma = sql.SQL(", ")
     for name, table in one.tables.items():
         if table.rows == 0:
             continue
         theirs = two.tables[name].columns if name in two.tables else ()
         both = [sql.Identifier(column) for column in table.columns if column in theirs]
-        more = [sql.Identifier(column) for column in table.columns if column not in theirs]
         place = sql.Identifier(*name.split(".", 1))
-        types = {row["column"]: sql.SQL(row["type"]) for row in rows(new, TYPES, table.oid)}
-        cast = [sql.SQL("{}::text::{}").format(column, types[column.string]) for column in both]
+        made = {row["column"]: row for row in rows(new, COLUMNS, table.oid)}
+        cast = [written.format(one, sql.SQL(made[one.string]["type"])) for one in both]
+        more = [other.format(sql.Identifier(one), sql.SQL(made[one]["fallback"]))
+                for one in table.columns if one not in (*theirs, *table.serials)]  # fmt: skip
         if not both or rows(new, query.format(comma.join(both), place)) != rows(
             old, query.format(comma.join(cast), place)
         ):
             return False
-        if more and rows(new, used.format(place, comma.join(more))):
+        if more and rows(new, stored.format(place, sql.SQL(" OR ").join(more))):
             return False
     return True
 

@@ -101,8 +101,12 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
         yield Finding(what, remove if os.access(place, os.W_OK) else writing(place))
     elif app.error:
         kind = "" if app.kind in ("NoAppException", app.error) else app.kind
-        why = ": ".join(filter(None, ["Backscope does not load", kind, app.error.rstrip(".")]))
-        yield Finding(f"{why}.", f"cd {tilde(settings.checkout)} && flask routes   shows it all")
+        said = "Backscope does not load"
+        mend = f"cd {tilde(settings.checkout)} && flask routes   shows it all"
+        if app.loads:
+            said, mend = "Backscope's models cannot be used", edited
+        why = ": ".join(filter(None, [said, kind, app.error.rstrip(".")]))
+        yield Finding(f"{why}.", mend)
     elif app.environments:
         known = f"\n   it knows {', '.join(app.environments)}"
         what = f"APP_ENVIRONMENT is {quote(settings.environment)}, which this Backscope does not"

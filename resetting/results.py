@@ -84,7 +84,7 @@ def less(wish: Wish, facts: Facts) -> str:
         more = f" {wish.again(carry=True)} would bring the rows along"
         more += f", but not {stay}." if stay else "."
         return more if facts.app.fits and come else ""
-    same = "Its tables and columns are already those of the models"
+    same = "Its tables and columns are already those of the models, as far as Alembic sees"
     left = facts.contents and facts.contents.only(facts.outside).rows
     if left or any(guards.may_clear(wish, facts)):
         return f" {same}."

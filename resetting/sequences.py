@@ -9,6 +9,8 @@ from .commands import Step, literal, psql
 from .facts import Facts, Looks, Session
 from .procedures import Procedure, asks_to_clear, end_sessions
 
+NAMED = 20  # how many sequences are named before the rest is only counted
+
 
 class Inside(Procedure):
     """What changes some rows of the table sequences, through psql."""
@@ -53,7 +55,8 @@ class Inside(Procedure):
             came = f"{' '.join(left)} came back." if left else "The result cannot be seen."
             fail(came, self.wish.again())
         others = " ".join(one for one in self.wish.sequences if one not in done)
-        text = f"{len(done)} {how}: {' '.join(done)}"
+        more = f" and {len(done) - NAMED:,} more" if len(done) > NAMED else ""
+        text = f"{len(done):,} {how}: {' '.join(done[:NAMED])}{more}"
         return f"{text}; not {what}: {others}" if others else text
 
 

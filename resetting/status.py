@@ -126,7 +126,7 @@ def models_in_words(wish: Wish, facts: Facts) -> Finding:
         return Finding("", "")
     left = facts.contents.only(facts.outside).counts
     lines = [f"a clear would leave {left}"] if left else []
-    lines += found or ["no table or column differs from the database"]
+    lines += found or ["no table or column differs, as far as Alembic sees"]
     how = {"carry": True} if facts.app.fits else {"keep": True}
     return Finding("\n".join(lines), wish.make("rebuild", **how) if found else "")
 

@@ -150,3 +150,23 @@ def test_h12_an_engine_with_options_of_its_own_waits_no_longer_and_only_looks(ba
         holder.autocommit = False
         holder.cursor().execute("CREATE TABLE visit (id int)")
         assert "lock timeout" in backscope.run("clear").out
+
+
+def test_models_that_load_and_cannot_be_used(backscope):
+    models = backscope.folder / "flaskr/nscope/models.py"
+    edit(models, "    name = db.Column(db.String)", "    name = db.Column(db.ForeignKey('no.id'))")
+    error = backscope.refused("rebuild", "--confirm", backscope.name).err
+    assert "Backscope's models cannot be used: NoReferencedTableError: " in error
+    assert "diff flaskr # tells what was edited" in error and "flask routes" not in error
+
+
+def test_a_table_of_the_models_in_another_schema_is_seen(backscope):
+    backscope.sql("CREATE SCHEMA other AUTHORIZATION scope; CREATE TABLE other.x (id int)")
+    models = backscope.folder / "flaskr/nscope/models.py"
+    place = (
+        "    __table_args__ = {'schema': 'other'}\n    id = db.Column(db.Integer, primary_key=True)"
+    )
+    edit(models, "class Search(", f"class X(db.Model):\n{place}\n\n\nclass Search(")
+    assert "Models       no table or column differs" in backscope.run("status").out
+    backscope.sql("DROP TABLE other.x")
+    assert "the table other.x is not in" in backscope.run("status").out

@@ -258,3 +258,35 @@ def test_a_carry_that_was_interrupted_is_to_be_repeated(full):
     result = full.finish(process)
     assert result.code == 130, result
     assert "make db-rebuild CARRY=1 # tries it again" in result.err
+
+
+def test_what_defaults_have_filled_is_still_ours_to_put_back(full):
+    """The new columns of what came along hold defaults; then a later table fails."""
+    models = full.folder / "flaskr/nscope/models.py"
+    more = "    source = db.Column(db.String, nullable=False, server_default='oeis')\n"
+    edit(models, "    names = db.Column(db.ARRAY(db.String))\n", more)
+    edit(models, "    raw_refs = ", f"    flag = db.Column(db.String)\n{more}    raw_refs = ")
+    full.sql(
+        "ALTER TABLE sequences ADD flag bool; UPDATE sequences SET flag = true WHERE id < 'A3'"
+    )
+    before = full.snapshot()
+    result = full.run("rebuild", "--carry", FAIL='*COPY "user"*FROM STDIN*')
+    assert result.code == 1, result
+    assert "Everything is as it was before." in result.err
+    assert full.snapshot() == before
+    stored = "UPDATE sequences SET source = 'mine'"  # in one go, so that all rows are alike
+    do = f'PGDATABASE={full.name} psql -qc "{stored}"; exit 3'
+    result = full.run("rebuild", "--carry", INSTEAD='*COPY "user"*FROM STDIN*', DO=do)
+    assert result.code == 1, result
+    assert "The old database is kept" in result.err
+    assert full.sql("SELECT DISTINCT source FROM sequences") == [("mine",)]
+
+
+def test_rows_whose_key_would_not_come_along_stay(full):
+    models = full.folder / "flaskr/nscope/models.py"
+    edit(models, "    id = db.Column(db.Integer", "    uid = db.Column(db.Integer")
+    error = full.refused("rebuild", "--carry").err
+    assert f"{full.name} has no user.uid, a key of the models" in error
+    assert "make db-rebuild KEEP=1 # keeps it as it is" in error
+    full.sql('DELETE FROM "user"')
+    assert full.run("rebuild", "--carry", "--dry-run").code == 0

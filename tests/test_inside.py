@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from checkout import ROOT
+from sqlalchemy import types
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 TARGET = {"started": NOW.isoformat(), "database": "scope", "user": "me", "oid": 7,
@@ -146,7 +147,11 @@ def test_a_column_that_rows_do_not_fit_into(change, full):
         (("remove_table", SimpleNamespace(fullname="t")), "the table t of scope is not in the"),
         (("add_column", None, "t", column("c")), "t.c is not in scope"),
         (("remove_column", None, "t", column("c")), "t.c of scope is not in the models"),
-        (("modify_type", None, "t", "c", {}, "TEXT", "INT"), "t.c is TEXT in scope, INT in the"),
+        (
+            ("modify_type", None, "t", "c", {}, types.Text(), types.ARRAY(types.Integer)),
+            "t.c is TEXT in scope, INTEGER[] in the models",
+        ),
+        (("modify_type", None, "t", "c", {}, types.NullType(), types.Text()), "t.c is NULL in"),
         (("modify_nullable", None, "t", "c", {}, True, False), "t.c may be null in scope, must"),
         (("add_constraint", None), ""),
     ],

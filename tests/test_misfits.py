@@ -125,6 +125,7 @@ def test_h58_the_disposable_one_is_not_the_main_one():
         (App(error="bad.", kind="SyntaxError"), "does not load: SyntaxError: bad.", "cd "),
         (App(error="bad", kind="NoAppException"), "does not load: bad.", "cd "),
         (App(error="OSError", kind="OSError"), "does not load: OSError.", "cd "),
+        (App(error="bad", kind="X", loads=True), "models cannot be used: X: bad.", "git -C "),
         (App(error="it ended"), "does not load: it ended.", "cd "),
         (App(environments=("a", "b")), "which this Backscope does not know", "${EDITOR:-vi}"),
         (App(elsewhere="It opened x."), "It opened x.", "git -C "),

@@ -212,7 +212,8 @@ def test_what_a_rebuild_would_lose_and_what_loses_less():
         return Rebuild(wish_of()).loses(facts).partition("sequences 3")[2].partition(". ")[2]
 
     assert says(differences=()) == (
-        "Its tables and columns are already those of the models, so make db-clear is enough."
+        "Its tables and columns are already those of the models, as far as Alembic sees,"
+        " so make db-clear is enough."
     )
     models = {"sequences": ["id"]}
     assert says(differences=("x",), tables=models, fits=False) == ""

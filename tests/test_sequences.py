@@ -32,6 +32,9 @@ def test_h30_stuck_downloads_are_told_and_mended(backscope):
     result = backscope.run("unflag")
     assert (result.code, result.trace) == (0, [])
     assert "No download is stuck" in result.out
+    stick(backscope, 1021, 1000)
+    out = backscope.run("unflag").out
+    assert "1,021 un-flagged: A001000 " in out and "A001019 and 1,001 more, in" in out
 
 
 def test_only_some_sequences_are_forgotten(backscope):

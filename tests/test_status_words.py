@@ -39,7 +39,7 @@ def test_a_state_without_anything_to_say_is_short(capsys):
     assert show(capsys, app=App(differences=()), stuck=()) == {
         "Settings": "DB USER PASSWORD: from .env\nHOST PORT APP_ENVIRONMENT: by default",
         "Revision": "a, the newest in migrations",
-        "Models": "no table or column differs from the database",
+        "Models": "no table or column differs, as far as Alembic sees",
     }
 
 
@@ -157,7 +157,7 @@ def test_how_the_database_differs_from_the_models():
     )
     models = {"sequences": ("id",)}
     assert words(differences=(), tables=models) == (
-        "a clear would leave old 7\nno table or column differs from the database"
+        "a clear would leave old 7\nno table or column differs, as far as Alembic sees"
     )
 
 

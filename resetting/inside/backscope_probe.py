@@ -51,18 +51,23 @@ def elsewhere(url):
     return {name: str(value or "") for name, value in parts.items()}
 
 
-def ask_app(seat_belt, answer):
+def ask_app(seat_belt, answer, told):
     """Tell what the loaded app says, after each of its engines was asked who it is."""
     target = functools.lru_cache(lambda: json.loads(sys.stdin.readline()))
     seat_belt.wear(target, lambda sentence: answer({"elsewhere": sentence}))
     flask_app, skip = (os.environ.pop(f"BACKSCOPE_RESET_{word}") for word in ("APP", "SKIP"))
     app = seat_belt.load(flask_app, skip)
-    told = {"lacks": ["clear-database"] if "clear-database" not in app.cli.commands else []}
+    told["lacks"] = ["clear-database"] if "clear-database" not in app.cli.commands else []
     if "migrate" not in app.extensions:
         return {"lacks": [*told["lacks"], "flask db"]}
+    told["loads"] = True
     database, told["directory"] = app.extensions["migrate"].db, app.extensions["migrate"].directory
     told["tables"] = {
         table.fullname: [column.name for column in table.columns if column.computed is None]
+        for table in database.metadata.sorted_tables
+    }
+    told["keys"] = {  # those that come neither with a row nor by a default of the server
+        table.fullname: [one.name for one in table.primary_key if one.server_default is None]
         for table in database.metadata.sorted_tables
     }
     binds = getattr(database, "metadatas", {})  # a clear takes them all
@@ -84,11 +89,15 @@ def compare(database, name):
     """Tell how the models differ from the database, in tables and columns (Alembic), in words."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
+    from sqlalchemy import inspect
 
     with database.engine.connect() as connection:
         readonly = connection.execution_options(postgresql_readonly=True)
         context = MigrationContext.configure(readonly, opts={"compare_type": True})
         found = compare_metadata(context, database.metadata)
+        there = inspect(connection).has_table  # Alembic looks into one schema only
+        found = [one for one in found if one[0] != "add_table" or not one[1].schema
+                 or not there(one[1].name, one[1].schema)]  # fmt: skip
     changes = [change for one in found for change in (one if isinstance(one, list) else [one])]
     words = [in_words(change, name) for change in changes]
     return {"differences": list(filter(None, words)), "fits": not any(map(unfit, changes))}
@@ -107,11 +116,23 @@ def in_words(change, name):
     if kind == "remove_column":
         return f"{change[2]}.{change[3].name} of {name} is not in the models"
     if kind == "modify_type":
-        return f"{change[2]}.{change[3]} is {change[5]!s} in {name}, {change[6]!s} in the models"
+        ours, theirs = map(type_in_words, change[5:7])
+        return f"{change[2]}.{change[3]} is {ours} in {name}, {theirs} in the models"
     if kind == "modify_nullable":
         ours, theirs = ("may be null" if one else "must not be null" for one in change[5:7])
         return f"{change[2]}.{change[3]} {ours} in {name}, {theirs} in the models"
     return ""
+
+
+def type_in_words(one):
+    """Give a type as PostgreSQL writes it."""
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.exc import CompileError
+
+    try:
+        return one.compile(dialect=postgresql.dialect())
+    except CompileError:  # of an extension that SQLAlchemy does not know
+        return str(one)
 
 
 def unfit(change):
@@ -142,7 +163,7 @@ def main():
             import seat_belt
 
             sys.path.remove(here)  # Backscope is not to find what is in there
-            answer(ask_app(seat_belt, answer))
+            answer(ask_app(seat_belt, answer, told))
     except SyntaxError as error:
         answer({"kind": "SyntaxError",
                 "error": f"{error.filename}, line {error.lineno}: {error.msg}"})  # fmt: skip
