@@ -206,7 +206,8 @@ def no_connection(settings: Settings, text: str) -> Finding:
         if "POSTGRES_USER" not in unset:
             lines.append(f"{create}, if there is no such role")
         mend = "\n".join(lines)
-    return Finding(f"No connection to {settings.where} as {settings.user}: {reason}.", mend)
+    none = "No answer in time from" if "canceling statement" in reason else "No connection to"
+    return Finding(f"{none} {settings.where} as {settings.user}: {reason}.", mend)
 
 
 def programs(facts: Facts, steps: Iterable[Step]) -> Iterator[Finding]:

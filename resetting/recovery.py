@@ -44,7 +44,7 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
     trouble = now.trouble if now.reached and now.trouble else Finding("", "")
     after = [trouble, procedure.afterwards(before, now)]
     mend = "\n".join(dict.fromkeys(filter(None, [why.mend, *(one.mend for one in after)])))
-    said = " ".join(dict.fromkeys(filter(None, [what, *(one.what for one in after)])))
+    said = " ".join([what, *(one.what for one in after if one.what and one.what not in what)])
     raise raised(Finding(said, mend), tuple(map(str, outcome.done)))
 
 

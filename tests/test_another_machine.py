@@ -88,6 +88,7 @@ def namespace(stack):
     ip("link", "set", near, "up")
     ip("-n", name, "address", "add", f"{net}.2/30", "dev", far)
     ip("-n", name, "link", "set", far, "up")
+    ip("-n", name, "link", "set", "lo", "up")  # by which PostgreSQL before 15 hears of statistics
     return name, f"{net}.1", f"{net}.2"
 
 

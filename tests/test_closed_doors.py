@@ -64,3 +64,13 @@ def test_carry_refuses_rows_that_it_may_not_read(backscope):
     error = backscope.refused("rebuild", "--carry").err
     assert f"searches of {backscope.name} cannot be read, so could not come along." in error
     assert "make db-rebuild KEEP=1 # keeps it as it is" in error
+
+
+def test_what_cannot_be_looked_into_after_a_step_is_said_once(kept):
+    revoke = f"REVOKE CONNECT ON DATABASE {kept.name} FROM public, scope"
+    do = f"PGDATABASE=postgres psql -qc '{revoke}'"
+    result = kept.run("undo", SHELL_BEFORE="mv migrations.~0~*", DO=do)
+    assert result.code == 1, result
+    assert result.err.count("finished all the same") == 1
+    assert result.err.count("permission denied") == 1
+    assert result.err.count("make db-status") == 1

@@ -26,6 +26,8 @@ AT = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL: 
          ["POSTGRES_PORT=5432 make db-status"]),
         (f'{AT}no pg_hba.conf entry for host "::1", SSL encryption\n{AT}no pg_hba.conf entry for'
          ' host "::1", no encryption\n', "SSL encryption.", ["-c 'SHOW hba_file'   tells a s"]),
+        ("canceling statement due to statement timeout\n", "No answer in time from localhost:5432",
+         ["pg_isready"]),
         (f'{AT}permission denied for database "my db"\nDETAIL:  User does not have CONNECT',
          'permission denied for database "my db".', ['GRANT CONNECT ON DATABASE "my db" TO "sc']),
     ],
