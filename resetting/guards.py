@@ -143,13 +143,13 @@ def source(wish: Wish, facts: Facts, where: Database | None) -> Iterator[Finding
         yield Finding(
             f"{', '.join(unread)} of {name} cannot be read, so could not come along.", keep
         )
-    new = [f"{one}.{key}" for one in models if one in tables and tables[one].rows
-           for key in facts.app.keys.get(one, ()) if key not in tables[one].columns]  # fmt: skip
+    has = {one: (*tables[one].columns, *tables[one].generated)
+           for one in models if one in tables and tables[one].rows}  # fmt: skip
+    new = [f"{one}.{key}" for one in has for key in facts.app.keys.get(one, ())
+           if key not in has[one]]  # fmt: skip
     if new:
-        what = (
-            f"{name} has no {', '.join(new)}, a key of the models: its rows could not keep theirs."
-        )
-        yield Finding(what, keep)
+        what = f"{name} has no {', '.join(new)}, a key of the models:"
+        yield Finding(f"{what} its rows could not keep theirs.", keep)
     if not where.contents:
         allow = facts.settings.psql("postgres", allow_connections(name, True))
         opens = "" if where.open else f"{allow}   opens it\n"

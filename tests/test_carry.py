@@ -282,9 +282,10 @@ def test_what_defaults_have_filled_is_still_ours_to_put_back(full):
     assert full.sql("SELECT DISTINCT source FROM sequences") == [("mine",)]
 
 
-def test_rows_whose_key_would_not_come_along_stay(full):
+@pytest.mark.parametrize("how", ["", ", db.Identity()"])
+def test_rows_whose_key_would_not_come_along_stay(full, how):
     models = full.folder / "flaskr/nscope/models.py"
-    edit(models, "    id = db.Column(db.Integer", "    uid = db.Column(db.Integer")
+    edit(models, "    id = db.Column(db.Integer", f"    uid = db.Column(db.Integer{how}")
     error = full.refused("rebuild", "--carry").err
     assert f"{full.name} has no user.uid, a key of the models" in error
     assert "make db-rebuild KEEP=1 # keeps it as it is" in error

@@ -66,10 +66,11 @@ def ask_app(seat_belt, answer, told):
         table.fullname: [column.name for column in table.columns if column.computed is None]
         for table in database.metadata.sorted_tables
     }
-    told["keys"] = {  # those that come neither with a row nor by a default of the server
-        table.fullname: [one.name for one in table.primary_key if one.server_default is None]
+    told["keys"] = {  # those that rows have to bring, or are numbered anew
+        table.fullname: [one.name for one in table.primary_key
+                         if one.identity or not one.server_default]
         for table in database.metadata.sorted_tables
-    }
+    }  # fmt: skip
     binds = getattr(database, "metadatas", {})  # a clear takes them all
     told["bound"] = [name for bind, one in binds.items() if bind for name in one.tables]
     if not target()["connect"]:
