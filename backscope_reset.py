@@ -90,7 +90,7 @@ class Clear(Procedure):
         if before.production:
             return f"{self.wish.again()}   on a terminal, with yes to Backscope's own question"
         anew = f"{self.wish.make('rebuild', keep=True)}   starts anew, and keeps what is"
-        return f"{self.wish.make('status')}   tells whether Backscope loads\n{anew}"
+        return f"{anew}\n{self.wish.make('status')}   tells whether Backscope loads"
 
 
 class Rebuild(Procedure):

@@ -132,9 +132,13 @@ def activate(checkout: Path) -> str:
 
 def install(requirements: Path) -> str:
     """Give the command that installs something into this very environment, active or not."""
-    pip = Path(sys.executable).with_name("pip")
-    word = "pip" if shutil.which("pip") == str(pip) else tilde(pip)
-    return f"{word} install -r {tilde(requirements)}"
+    return f"{beside('pip')} install -r {tilde(requirements)}"
+
+
+def beside(program: str) -> str:
+    """Give how a program of this very environment is typed."""
+    path = Path(sys.executable).with_name(program)
+    return program if shutil.which(program) == str(path) else tilde(path)
 
 
 def find_checkout(wish: Wish) -> Path:

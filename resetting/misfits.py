@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Iterable, Iterator
 
 from . import Finding
-from .backscope import activate, install
+from .backscope import activate, beside, install
 from .commands import Step, identifier, quote, tilde
 from .facts import Facts
 from .guards import NAME_LIMIT
@@ -102,7 +102,7 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     elif app.error:
         kind = "" if app.kind in ("NoAppException", app.error) else app.kind
         said = "Backscope does not load"
-        mend = f"cd {tilde(settings.checkout)} && flask routes   shows it all"
+        mend = f"cd {tilde(settings.checkout)} && {beside('flask')} routes   shows it all"
         if app.loads:
             said, mend = "Backscope's models cannot be used", edited
         why = ": ".join(filter(None, [said, kind, app.error.rstrip(".")]))

@@ -5,7 +5,7 @@ Knows none of them; looks at nothing and runs nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Collection, Iterator, Sequence
 
 from . import Finding, guards, misfits
@@ -53,10 +53,11 @@ class Procedure:
         yield from misfits.backscope(self.wish, facts, clears=self.asks == "config")
         yield from guards.confirmation(self.wish, facts.settings)
         yield from guards.production(self.wish, facts)
-        yield from guards.busy(self.wish, facts)
+        wish = replace(self.wish, production=self.wish.production or facts.production)
+        yield from guards.busy(wish, facts)
         if facts.reached and not facts.busy:  # else it is in motion
-            yield from self.refuses(facts)
-            yield from guards.sessions(self.wish, facts, self.blocking(facts))
+            yield from replace(self, wish=wish).refuses(facts)
+            yield from guards.sessions(wish, facts, self.blocking(facts))
         elif facts.trouble and not facts.reached:  # nothing more can be seen
             yield facts.trouble
         yield from misfits.programs(facts, self.steps(facts))

@@ -61,7 +61,8 @@ def folded(text: str, indent: int = 0, stream: IO[str] | None = None, mark: str 
     Each line begins with the `mark`, that of a comment perhaps.
     """
     lines = []
-    text = re.sub(r" (?=(about )?[\d?])", "\N{NO-BREAK SPACE}", text)  # a table, its rows
+    whole = r" (?=(about )?[\d?])|(?<=revision) (?=\w)"  # a table, its rows
+    text = re.sub(whole, "\N{NO-BREAK SPACE}", text)
     for line in text.splitlines():
         margin = " " * (indent + len(line) - len(line.lstrip())) + mark
         room = max(columns(stream), len(margin) + 20)

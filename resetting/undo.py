@@ -75,7 +75,7 @@ class Undo(Procedure):
         what = f"{place} belongs to {owner}, those of {facts.kept[number].name} cannot take its"
         free = numbered("migrations", state.number())
         old, new = (tilde(facts.settings.checkout / name) for name in (place, free))
-        mend = f"mv {old} {new}   sets it aside"
+        mend = f"mv {old} {new}   sets it aside\n{self.wish.again(number=number)}   swaps them then"
         yield Finding(f"{what} place.", mend)
 
     def blocking(self, facts: Facts) -> list[Session]:

@@ -18,7 +18,9 @@ def test_h17_the_app_does_not_load(backscope):
         ("\nimport os\nos._exit(7)\n", "it ended with exit status 7"),
     ):
         models.write_text(text + more)
-        assert said in backscope.refused(*action).err
+        error = backscope.refused(*action).err
+        assert said in error
+        assert f"&& {backscope.venv}/bin/flask routes" in error  # none is active here
     result = backscope.unchanged("clear")  # which does not ask the app beforehand
     assert "flask clear-database ended with exit status 7" in result.err
     models.write_text(text)

@@ -18,6 +18,7 @@ from facts_of import (
     wish_of,
 )
 
+from backscope_reset import Clear
 from resetting import guards, misfits
 from resetting.commands import copy, dropdb, flask, mv
 from resetting.contents import UNFINISHED
@@ -39,6 +40,14 @@ def test_a_confirmation_is_the_very_name():
         (finding,) = guards.confirmation(wish_of(confirm=confirm), settings)
         assert finding.what.endswith(f"but the target is {settings.answer}.")
         assert finding.mend == "make db-status   shows the target"
+
+
+def test_h19_what_else_is_in_the_way_is_mended_there():
+    production = settings_of(APP_ENVIRONMENT="production")
+    facts = facts_of(settings=production, database=None, sessions=(session_of(),))
+    first, second, *_ = Clear(wish_of("clear")).in_the_way(facts)
+    assert first.mend.startswith("make db-clear PRODUCTION=1   ")
+    assert second.mend == "make db-rebuild PRODUCTION=1   sets it up"
 
 
 def test_h19_production():

@@ -75,6 +75,8 @@ def test_from_any_state_the_moves_end_and_none_touches_what_is_anothers():
             assert end.foreign(end.folders[WAITING]), "it would wait for ever"
         for between in states:
             assert between.settled == end, "an interruption would lead elsewhere"
+        if state.current and not holds(end.folder, state.current):  # so nobody's becomes current
+            assert end.folder in (None, state.folder, state.folders.get(WAITING)), state
 
 
 def blocked(end):
@@ -194,6 +196,7 @@ def test_what_is_anothers_is_named_with_a_way_out(here, waiting, says):
     (finding,) = Undo(wish_of("undo")).refuses(seen(Pairs(A, {1: B}, here, folders, X)))
     assert "belongs to other, those of scope.~1~ cannot take its place" in finding.what
     assert finding.mend.startswith(says.format(CHECKOUT))
+    assert finding.mend.endswith("\nmake db-undo N=1   swaps them then")
 
 
 def test_a_swap_by_force_that_was_not_committed_is_not_begun():

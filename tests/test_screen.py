@@ -54,6 +54,12 @@ def bare(text):
     return re.sub(r"\x1b\[\d+m", "", text)
 
 
+def test_a_revision_stays_with_its_number(terminal):
+    terminal(40)
+    told = screen.folded("scope.~1~: 7 MB, user 1, revision d058e9be2f5c and migrations.~1~")
+    assert "revision d058e9be2f5c" in told and "\n" in told
+
+
 @pytest.mark.parametrize("columns", [80, 60, 13])
 def test_h54_sentences_fold_at_the_width_and_lose_no_word(terminal, columns):
     shown = terminal(columns)

@@ -211,12 +211,16 @@ def test_h23_what_may_be_the_only_rows_is_not_offered_for_removal():
 
 
 def test_what_is_left_over_goes_with_one_command_and_is_nobodys():
-    folders = folders_of("z", n1="b", n2="c", n3="x", n4="d", n5="a", n6="e")
+    folders = folders_of("a", n1="b", n2="c", n3="x", n4="d", n5="a", n6="e")
     facts = facts_of(folders=folders, kept={**kept_of(), **kept_of(7, "e")}, others={"x": "other"})
     left = status.left_over_in_words(facts)  # 5 has the revision of scope, 6 that of scope.~7~
     assert left.what == "migrations.~2~, migrations.~4~: of no database on localhost:5432"
     assert left.mend == (
         "rm -r /srv/backscope/migrations.~2~ /srv/backscope/migrations.~4~   removes them"
+    )
+    moving = replace(facts, folders=folders_of("b", n1="c"))  # 1 is to be that of scope.~1~
+    assert status.left_over_in_words(moving) == Finding(
+        left.what.replace("~2~, migrations.~4~", "~1~"), ""
     )
     bare = {8: database_of("scope.~8~", contents=contents_of())}  # it records no revision
     assert (
