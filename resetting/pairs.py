@@ -84,8 +84,6 @@ class Pairs:
         owner = self._owner(self.folder)
         if owner is not None and owner not in self.folders:
             return (None, owner)
-        if owner is not None and own is None and self.current:
-            return self._make_room(owner)
         exchange = owner is not None or own is not None
         return (None, WAITING) if exchange and WAITING not in self.folders else None
 
@@ -128,13 +126,11 @@ class Pairs:
         owner = self._owner(waiting)
         if owner is None:
             return (WAITING, None)
-        if owner in self.folders:  # what is in its place came with a database that tells nothing
-            return self._make_room(owner) if self.current else (owner, None)
-        return (WAITING, owner)
-
-    def _make_room(self, number: int) -> Move:
-        """Give the rename of a folder that is neither the kept database's nor the current one's."""
-        return (number, Pairs.number(replace(self, folder=None)))
+        if owner not in self.folders:
+            return (WAITING, owner)
+        # What is in its place is nobody's, or of a current database that records nothing.
+        free = Pairs.number(replace(self, folder=None))
+        return (owner, free if self.current else None)
 
 
 def whose(facts: Facts) -> str:
