@@ -171,7 +171,8 @@ def no_connection(settings: Settings, text: str) -> Finding:
     if "unsupported startup parameter" in text:
         return pooler(settings)
     reasons = re.findall(r"failed: (?:FATAL: +)?(.+)", text)
-    reasons = [one for one in reasons if "no encryption" not in one] or reasons  # libpq's 2nd try
+    plain = re.compile("no encryption$|SSL off$")  # libpq's second try; PostgreSQL 13's words
+    reasons = [one for one in reasons if not plain.search(one)] or reasons
     reason = (reasons[-1] if reasons else text.strip().partition("\n")[0]).rstrip(".")
     role = identifier(settings.user)
     create = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB", rf"\password {role}")
@@ -189,7 +190,7 @@ def no_connection(settings: Settings, text: str) -> Finding:
         mend = settings.superuser(f"GRANT CONNECT ON DATABASE {identifier(denied[1])} TO {role}")
     elif re.search('role ".*" does not exist', reason):
         mend = create
-    elif "no encryption" in reason and os.environ.get("PGSSLMODE") == "disable":
+    elif plain.search(reason) and os.environ.get("PGSSLMODE") == "disable":
         mend = settings.change("PGSSLMODE")
     elif "pg_hba.conf" in reason:
         show = settings.psql("postgres", "SHOW hba_file", role=False)
