@@ -169,7 +169,7 @@ def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish, refused: bool
     if piped:
         said += f" PGOPTIONS={quote(EXACT)}"
     lines += [f"export {said}", "(set -eo pipefail" if piped else "(set -e"]
-    if Path.cwd() != settings.checkout:
+    if Path.cwd() != settings.checkout or wish.by.startswith("make -C "):
         lines.append(f"cd {tilde(settings.checkout)}")
     for line in [*lines, *map(str, steps), ")"]:
         say(line if not refused else f"# {line.lstrip('# ')}".replace("\n", "\n# "))

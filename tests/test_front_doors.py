@@ -150,6 +150,9 @@ def test_h56_what_is_advised_under_make_c_goes_to_that_checkout(linked, tmp_path
     ):  # fmt: skip
         result, _ = run(linked, MAKE, *flags, "db-clear", odd, PWD=pwd)
         assert f"make {folder}db-clear SEQ='A000001 A000002'" in result.stderr, flags
+    for pwd in ("/", place):  # so does what is printed
+        result, _ = run(linked, MAKE, "-snC", place, "db-clear", PWD=pwd)
+        assert (f"\ncd {place}\n" in result.stdout) == (pwd == "/"), result
     home = {"HOME": str(linked.folder.parent)}
     result, _ = run(linked, MAKE, "-C", place, "db-clear", odd, **home)  # sudo takes PWD away
     advice = re.search("make .*'", result.stderr)[0]
