@@ -89,8 +89,8 @@ class Clear(Procedure):
     def hint(self, before: Facts) -> str:
         if before.production:
             return f"{self.wish.again()}   on a terminal, with yes to Backscope's own question"
-        anew = f"{self.wish.make('rebuild', keep=True)}   starts anew, and keeps what is"
-        return f"{anew}\n{self.wish.make('status')}   tells whether Backscope loads"
+        anew = f"if so, {self.wish.make('rebuild', keep=True)} starts anew"
+        return f"{self.wish.make('status')}   tells whether Backscope loads; {anew}"
 
 
 class Rebuild(Procedure):

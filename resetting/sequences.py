@@ -24,8 +24,8 @@ class Inside(Procedure):
 
     def refuses(self, facts: Facts) -> Iterator[Finding]:
         yield from guards.usable(self.wish, facts)
-        yield from guards.half_filled(self.wish, facts)
-        yield from guards.sequence_table(self.wish, facts)
+        unfinished = list(guards.half_built(self.wish, facts))
+        yield from unfinished or guards.sequence_table(self.wish, facts)
 
     def blocking(self, facts: Facts) -> list[Session]:
         """Give who stops a change of some rows; who may have locked one is ended with FORCE=1."""

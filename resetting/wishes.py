@@ -83,7 +83,7 @@ class Wish:
 
     def __str__(self) -> str:
         on = [name for name in ("keep", "carry", "force", "production", "verbose")
-              if getattr(self, name)]  # fmt: skip
+              if getattr(self, name) and (self.verb, name) != ("status", "production")]  # fmt: skip
         folder = None if self.folder == "." else self.folder
         given, number = {f"{name}=": text for name, text in self.given.items()}, self.number or ""
         some = self.sequences or self.meant  # nothing that is advised clears more than was meant

@@ -24,6 +24,7 @@ from resetting.commands import copy, dropdb, flask, mv
 from resetting.contents import UNFINISHED
 from resetting.facts import App, Folders, Lock
 from resetting.pairs import MISPLACED
+from resetting.sequences import Forget
 
 
 def test_a_confirmation_is_the_very_name():
@@ -136,6 +137,8 @@ def test_an_unfinished_rebuild_is_not_painted_over():
             "make db-rebuild CARRY=1   finishes it, with the rows of scope.~1~",
             "make db-rebuild   finishes it, empty", "make db-undo N=1   brings scope.~1~ back",
         ]  # fmt: skip
+    (finding,) = Forget(wish_of("clear")).refuses(facts_of(database=empty, kept=kept))
+    assert finding.what.startswith("scope has no tables and no revision")  # not: no such columns
     for contents in (contents_of(revisions="a"), contents_of(table_of()), None):
         database = database_of(contents=contents)
         assert list(guards.half_built(wish_of(), facts_of(database=database))) == []

@@ -206,7 +206,7 @@ def test_again_repeats_the_whole_wish():
 
 def test_another_command_is_about_the_same_database():
     assert (
-        FULL.make("status") == "make db-status PRODUCTION=1 BACKSCOPE_DIR='a b' POSTGRES_DB='my db'"
+        FULL.make("status") == "make db-status BACKSCOPE_DIR='a b' POSTGRES_DB='my db'"
     )
     assert Wish("clear").make("rebuild", carry=True) == "make db-rebuild CARRY=1"
 
@@ -227,6 +227,16 @@ def test_what_is_advised_is_understood_as_the_same_wish(wish):
     words = shlex.split(wish.again())
     assert words[:2] == ["make", "db-undo"]
     assert make("undo", **dict(word.split("=", 1) for word in words[2:])) == wish
+
+
+def test_another_command_is_advised_with_what_it_takes():
+    for verb in VERBS:
+        wish = Wish(verb, "d", force=True, production=True, number=3, sequences=("A000001",))
+        for other in set(VERBS) - {verb}:
+            words = shlex.split(wish.make(other))
+            assert words[:2] == ["make", f"db-{other}"]
+            make(other, **dict(word.split("=", 1) for word in words[2:]))  # or it is refused
+    assert str(Wish("status", production=True)) == "make db-status"
 
 
 def test_confirm_may_hold_anything():
