@@ -258,3 +258,10 @@ def test_migrations_follow_a_database_without_a_revision_too():
     assert Pairs(None, {1: N}, X, {}, X).number() == 2, "another database's are not kept's"
     assert Pairs(None, {1: A}, A, {1: A}).number() == 2
     assert Pairs(A, {1: B}, A, {2: C}).number() == 3
+
+
+def test_the_folder_of_a_database_that_records_nothing_goes_with_it():
+    end = Pairs(A, {1: N}, A, {1: C}).swap(1).settled
+    assert (end.folder, end.folders) == (C, {1: A})
+    there = Pairs(A, {1: B}, B, {1: C}).settled  # another checkout's KEEP=1; 1 is left over here
+    assert (there.folder, there.folders) == (None, {1: B, 2: C})

@@ -205,9 +205,7 @@ def test_again_repeats_the_whole_wish():
 
 
 def test_another_command_is_about_the_same_database():
-    assert (
-        FULL.make("status") == "make db-status BACKSCOPE_DIR='a b' POSTGRES_DB='my db'"
-    )
+    assert FULL.make("status") == "make db-status BACKSCOPE_DIR='a b' POSTGRES_DB='my db'"
     assert Wish("clear").make("rebuild", carry=True) == "make db-rebuild CARRY=1"
 
 
