@@ -1,4 +1,4 @@
-"""Asking Backscope about itself: what runs inside it is started here, and its answer understood.
+"""The checkout and its environment; asking Backscope, and what it answers.
 
 Knows the two ways of asking; does not know what follows from an answer.
 """

@@ -135,27 +135,25 @@ def source(wish: Wish, facts: Facts, where: Database | None) -> Iterator[Finding
     """Yield that the rows which are to come along cannot be seen, so that none would (H23)."""
     if not (wish.carry and where):
         return
-    name, tables = where.name, where.contents.tables if where.contents else {}
-    keep = f"{wish.again(carry=False, keep=True)}   keeps it as it is"
-    models = facts.app.tables or ()
-    unread = [one for one in models if one in tables and tables[one].rows is None]
-    if unread and not facts.locks:
-        yield Finding(
-            f"{', '.join(unread)} of {name} cannot be read, so could not come along.", keep
-        )
-    has = {one: (*tables[one].columns, *tables[one].generated)
-           for one in models if one in tables and tables[one].rows}  # fmt: skip
-    new = [f"{one}.{key}" for one in has for key in facts.app.keys.get(one, ())
-           if key not in has[one]]  # fmt: skip
-    if new:
-        what = f"{name} has no {', '.join(new)}, a key of the models:"
-        yield Finding(f"{what} its rows could not keep theirs.", keep)
+    name, keep = where.name, f"{wish.again(carry=False, keep=True)}   keeps it as it is"
     if not where.contents:
         allow = facts.settings.psql("postgres", allow_connections(name, True))
         opens = "" if where.open else f"{allow}   opens it\n"
-        yield Finding(
-            f"{name} cannot be looked into, so its rows would not come along.", opens + keep
-        )
+        what = f"{name} cannot be looked into, so its rows would not come along."
+        yield Finding(what, opens + keep)
+        return
+    old = {one: table for one, table in where.contents.tables.items()
+           if one in (facts.app.tables or ())}  # fmt: skip
+    unread = [one for one, table in old.items() if table.rows is None]
+    if unread and not facts.locks:
+        what = f"{', '.join(unread)} of {name} cannot be read, so could not come along."
+        yield Finding(what, keep)
+    new = [f"{one}.{key}" for one, table in old.items() if table.rows
+           for key in facts.app.keys.get(one, ())
+           if key not in (*table.columns, *table.generated)]  # fmt: skip
+    if new:
+        what = f"{name} has no {', '.join(new)}, a key of the models:"
+        yield Finding(f"{what} its rows could not keep theirs.", keep)
 
 
 def may_clear(wish: Wish, facts: Facts) -> Iterator[Finding]:

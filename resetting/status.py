@@ -166,8 +166,9 @@ def left_over_in_words(facts: Facts) -> Finding:
             if folder not in theirs and not shared(facts, folder)]  # fmt: skip
     names = ", ".join(folder.path.name for folder in left)
     sure = left and not facts.hidden and all(folder.read for folder in left)
-    mend = f"{removal(left)}   removes {'it' if len(left) == 1 else 'them'}"
-    mend = mend if sure and not pairs(facts).next_move() else ""  # which changes the numbers
+    mend = ""
+    if sure and not pairs(facts).next_move():  # which changes the numbers
+        mend = f"{removal(left)}   removes {'it' if len(left) == 1 else 'them'}"
     where = "" if sure else f" that {facts.settings.user} can look into"
     what = f"{names}: of no database on {facts.settings.where}{where}"
     return Finding(what if left else "", mend)

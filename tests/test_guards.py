@@ -43,6 +43,16 @@ def test_a_confirmation_is_the_very_name():
         assert finding.mend == "make db-status   shows the target"
 
 
+def test_a_key_that_the_old_table_generates_comes_along():
+    app = App(tables={"sequences": ["id"]}, keys={"sequences": ["id"]})
+    for table, refused in ((table_of(generated=("id",)), False), (table_of(columns=("x",)), True)):
+        where = database_of(contents=contents_of(table))
+        found = guards.source(wish_of(carry=True), facts_of(app=app), where)
+        assert [one.what for one in found] == refused * [
+            "scope has no sequences.id, a key of the models: its rows could not keep theirs."
+        ]
+
+
 def test_h19_what_else_is_in_the_way_is_mended_there():
     production = settings_of(APP_ENVIRONMENT="production")
     facts = facts_of(settings=production, database=None, sessions=(session_of(),))

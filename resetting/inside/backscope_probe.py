@@ -62,14 +62,15 @@ def ask_app(seat_belt, answer, told):
         return {"lacks": [*told["lacks"], "flask db"]}
     told["loads"] = True
     database, told["directory"] = app.extensions["migrate"].db, app.extensions["migrate"].directory
+    tables = database.metadata.sorted_tables
     told["tables"] = {
         table.fullname: [column.name for column in table.columns if column.computed is None]
-        for table in database.metadata.sorted_tables
+        for table in tables
     }
     told["keys"] = {  # those that rows have to bring, or are numbered anew
         table.fullname: [one.name for one in table.primary_key
                          if one.identity or not one.server_default]
-        for table in database.metadata.sorted_tables
+        for table in tables
     }  # fmt: skip
     binds = getattr(database, "metadatas", {})  # a clear takes them all
     told["bound"] = [name for bind, one in binds.items() if bind for name in one.tables]
