@@ -19,9 +19,10 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while the rooms are imported
 
 from resetting import Failed, Finding, Interrupted, Refused, guards, misfits, refuse, screen
-from resetting.aside import put_back, set_aside
+from resetting.aside import put_back, set_aside, waits
 from resetting.backscope import asking, environment_unfit, find_checkout, seat_belt
 from resetting.building import carry_all, locale_options, rows_from, source_of, staying
+from resetting.command_line import parse
 from resetting.commands import Step, createdb, dropdb, flask, mv, numbered
 from resetting.contents import Database, described
 from resetting.disposable import Disposable
@@ -36,7 +37,7 @@ from resetting.settings import Settings, read_settings
 from resetting.signals import Signals, deafen, end_what_looks
 from resetting.status import Status, show
 from resetting.undo import Undo
-from resetting.wishes import Wish, parse
+from resetting.wishes import Wish
 
 if TYPE_CHECKING:
     from resetting.server import Server
@@ -172,8 +173,7 @@ class Rebuild(Procedure):
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
         if self.wish.keeps and now.kept and set(now.kept) != set(before.kept):
-            what = f"The old database is kept as {next(iter(now.kept.values())).name}."
-            return Finding(what, f"{self.wish.make('undo')}   brings it back")
+            return Finding(waits(before, now), f"{self.wish.make('undo')}   brings it back")
         return super().afterwards(before, now)
 
 

@@ -40,14 +40,26 @@ def set_aside(old: Database, number: int, end: bool) -> Iterator[Step]:
     yield rename((old.name, kept), opening=[] if old.open and not end else [kept])
 
 
+def stored(before: Facts, now: Facts) -> bool:
+    """Say whether somebody has stored rows in the new database, which are in no other."""
+    new = now.contents if now.oid != before.oid else None
+    return bool(new and new.rows and not now.copied)
+
+
+def waits(before: Facts, now: Facts) -> str:
+    """Say where the old database is, and why it was left there."""
+    name, where = before.settings.database, next(iter(now.kept.values())).name
+    why = f"Somebody has stored rows in {name}, so it stays. " if stored(before, now) else ""
+    return f"{why}The old database is kept as {where}."
+
+
 def put_back(before: Facts, now: Facts, made: Collection[str], number: int) -> Iterator[Step]:
     """Yield what brings back what was set aside, and removes only what this run `made` (H42)."""
     name, kept = before.settings.database, now.kept.get(number)
     kept = kept if number not in before.kept else None
     moved = number in now.folders.numbered and number not in before.folders.numbered
     new = now.database if now.oid != before.oid else None
-    stored = bool(now.contents and now.contents.rows and not now.copied)  # by somebody, meanwhile
-    if not now.reached or (new and (stored or "createdb" not in made)):
+    if not now.reached or (new and (stored(before, now) or "createdb" not in made)):
         return
     yield from open_again(now.database, kept)
     if new:

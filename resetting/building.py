@@ -76,6 +76,11 @@ def source_of(facts: Facts, aside: Database | None) -> Database | None:
     return half_carried(facts) or aside or next(iter(facts.kept.values()), None)
 
 
+def comes_along(facts: Facts) -> bool:
+    """Say whether the rows fit into the new columns of the models, as far as that can be told."""
+    return not facts.contents or not facts.contents.only(facts.app.full).rows
+
+
 def rows_from(wish: Wish, facts: Facts, aside: Database | None) -> Iterator[tuple[str, str]]:
     """Yield where the rows are, if that is not set aside just now, and which of them stay there."""
     source, stay = source_of(facts, aside), stays(facts, aside)

@@ -99,7 +99,7 @@ class App:
     bound: Sequence[str] = ()  # tables of other binds, which no migration makes
     directory: str = "migrations"  # where flask db keeps them
     lacks: Sequence[str] = ()  # which of clear-database and flask db it has not
-    fits: bool = True  # whether rows can come along into the models' columns, as far as is known
+    full: Sequence[str] = ()  # tables with a new column into which no row could come along
     differences: Sequence[str] | None = None  # between models and database; None: not compared
 
 

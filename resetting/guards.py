@@ -20,16 +20,20 @@ from .contents import SEQUENCE_COLUMNS, Database
 from .facts import Facts, Lock, Session
 from .pairs import MISPLACED, half_carried, number_of, own_folder, pairs
 from .settings import Settings
-from .wishes import Wish
+from .wishes import VARIABLES, Wish
 
 NAME_LIMIT = 63  # bytes in the name of a database: NAMEDATALEN - 1
 
 
-def confirmation(wish: Wish, settings: Settings) -> Iterator[Finding]:
-    """Yield that CONFIRM names something else than the target."""
+def confirmation(wish: Wish, settings: Settings, loses: bool = False) -> Iterator[Finding]:
+    """Yield that CONFIRM names something else than the target, or answers another wish (H49)."""
     if wish.confirm is not None and wish.confirm != settings.answer:
         what = f"CONFIRM is {quote(wish.confirm)}, but the target is {settings.answer}."
         yield Finding(what, f"{wish.make('status')}   shows the target")
+    elif wish.confirm is not None and wish.meant and loses:
+        names = [name for name in wish.left_out if VARIABLES[name] in wish.meant]
+        what = f"{' and '.join(names)} in the environment would not count, and all would be lost."
+        yield Finding(what, f"{wish.again()}   if that is meant\nunset {' '.join(names)}   if not")
 
 
 def production(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -51,7 +55,8 @@ def sessions(wish: Wish, facts: Facts, found: Sequence[Session]) -> Iterator[Fin
     others = [session for session in found if not session.can_end]
     are = f"{len(found)} sessions are" if len(found) > 1 else "1 session is"
     them = "them" if len(found) > 1 else "it"
-    whose = f", and {facts.settings.user} may not end {them}" if others else ""
+    some = them if len(others) == len(found) else f"{len(others)} of them"
+    whose = f", and {facts.settings.user} may not end {some}" if others else ""
     what = listed(f"{are} in the way{whose}:", found)
     ports = ",".join(str(one.port) for one in found if one.port > 0 and facts.settings.local)
     stop = f"lsof -nP -iTCP:{ports}   tells which program to stop\n" if ports else ""
@@ -164,14 +169,14 @@ def may_clear(wish: Wish, facts: Facts) -> Iterator[Finding]:
     name, role = settings.database, identifier(settings.user)
     if not contents.creates:
         what = f"The role {settings.user} may not create tables in {name}, as a clear must."
-        grant = settings.psql(name, f"GRANT CREATE ON SCHEMA public TO {role}", role=False)
-        yield Finding(what, f"{grant}   as the owner of {name}")
+        grant = f"GRANT CREATE ON SCHEMA public TO {role}"
+        yield Finding(what, settings.superuser(grant, on=name, who=f"as the owner of {name}"))
     dropped = set(contents.tables) - facts.outside
     others = [one for one in contents.tables if one in dropped and not contents.tables[one].owned]
     if others and facts.app.tables is not None:  # else nobody knows which it drops
         what = f"The role {settings.user} does not own {', '.join(others)}, which a clear drops."
         own = "; ".join(f"ALTER TABLE {qualified(one)} OWNER TO {role}" for one in others)
-        yield Finding(what, f"{settings.psql(name, own, role=False)}   as a superuser")
+        yield Finding(what, settings.superuser(own, on=name))
     needing = {one for table in dropped for one in contents.tables[table].needed_by} - dropped
     if needing:
         what = f"A clear cannot drop the tables that are needed by {', '.join(sorted(needing))}."
@@ -193,8 +198,8 @@ def sequence_table(wish: Wish, facts: Facts) -> Iterator[Finding]:
         may = "may not see all rows of sequences (row-level security?)."
         change = "ALTER TABLE sequences DISABLE ROW LEVEL SECURITY"
     if may:
-        mend = settings.psql(settings.database, change, role=False)
-        yield Finding(f"The role {settings.user} {may}", f"{mend}   as the owner of sequences")
+        mend = settings.superuser(change, on=settings.database, who="as the owner of sequences")
+        yield Finding(f"The role {settings.user} {may}", mend)
 
 
 def may_replace(wish: Wish, facts: Facts, databases: Sequence[Database]) -> Iterator[Finding]:

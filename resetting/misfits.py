@@ -135,11 +135,11 @@ def url_elsewhere(settings: Settings, url: dict[str, str], edited: str) -> Itera
     for name, characters in IN_URLS.items():
         odd = next((one for one in settings.values[name] if one in characters), "")
         if odd:  # where it would lead may hold a part of the password, so that is not said
-            what = f"Backscope's URL does not lead to {ours}: {name} holds a {odd}, which means"
+            what = f"Backscope's URL does not lead to {ours}: {name} holds the character"
             mend = settings.change(name)
             if name in ("POSTGRES_USER", "POSTGRES_PASSWORD"):
-                mend += f"\n   a {odd} is %{ord(odd):02X} there"
-            yield Finding(f"{what} something else in a URL.", mend)
+                mend += f"\n   {odd} is %{ord(odd):02X} there"
+            yield Finding(f"{what} {odd}, which means something else in a URL.", mend)
             return
     theirs = "what is no URL of a database"
     if url:
@@ -175,7 +175,7 @@ def no_connection(settings: Settings, text: str) -> Finding:
     reasons = [one for one in reasons if not plain.search(one)] or reasons
     reason = (reasons[-1] if reasons else text.strip().partition("\n")[0]).rstrip(".")
     role = identifier(settings.user)
-    create = settings.superuser(f"CREATE ROLE {role} LOGIN CREATEDB", rf"\password {role}")
+    new = (f"CREATE ROLE {role} LOGIN CREATEDB", rf"\password {role}")
     host = ["-h", settings.host] if settings.host else []
     words = [*settings.away(), "pg_isready", *host, "-p", settings.port]
     mend = f"{' '.join(map(quote, words))}   tells whether it runs"
@@ -186,15 +186,17 @@ def no_connection(settings: Settings, text: str) -> Finding:
     mend = "\n".join([mend, *map(settings.change, given)])
     if "connections for role" in reason:
         mend = settings.superuser(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    elif "not permitted to log in" in reason:
+        mend = settings.superuser(f"ALTER ROLE {role} LOGIN")
     elif denied:
         mend = settings.superuser(f"GRANT CONNECT ON DATABASE {identifier(denied[1])} TO {role}")
     elif re.search('role ".*" does not exist', reason):
-        mend = create
+        mend = settings.superuser(*new)
     elif plain.search(reason) and os.environ.get("PGSSLMODE") == "disable":
         mend = settings.change("PGSSLMODE")
     elif "pg_hba.conf" in reason:
-        show = settings.psql("postgres", "SHOW hba_file", role=False)
-        mend = f"{show}   tells a superuser which file decides that"
+        who = "tells a superuser which file decides that"
+        mend = settings.superuser("SHOW hba_file", who=who)
     elif "translate host name" in text:
         mend = settings.change("POSTGRES_HOST")
     elif re.search("password|authentication", reason):
@@ -205,7 +207,7 @@ def no_connection(settings: Settings, text: str) -> Finding:
         names.sort(key=lambda name: name not in settings.environ)  # that wins over .env
         lines = list(dict.fromkeys(map(settings.change, names)))
         if "POSTGRES_USER" not in unset:
-            lines.append(f"{create}, if there is no such role")
+            lines.append(settings.superuser(*new, who="if there is no such role, as a superuser"))
         mend = "\n".join(lines)
     none = "No answer in time from" if "canceling statement" in reason else "No connection to"
     return Finding(f"{none} {settings.where} as {settings.user}: {reason}.", mend)

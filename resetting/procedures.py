@@ -51,7 +51,7 @@ class Procedure:
     def in_the_way(self, facts: Facts) -> Iterator[Finding]:
         """Yield all that refuses the wish, in the order of a run."""
         yield from misfits.backscope(self.wish, facts, clears=self.asks == "config")
-        yield from guards.confirmation(self.wish, facts.settings)
+        yield from guards.confirmation(self.wish, facts.settings, bool(self.loses(facts)))
         yield from guards.production(self.wish, facts)
         wish = replace(self.wish, production=self.wish.production or facts.production)
         yield from guards.busy(wish, facts)
@@ -78,7 +78,7 @@ class Procedure:
         """Give what to do where nobody can be asked; first what loses nothing."""
         answer = self.wish.again(confirm=facts.settings.answer)
         if self.wish.meant:
-            return f"{self.wish.again()}   is about those only"
+            return f"{self.wish.again()}   is what may be meant"
         keeping = f"{self.wish.again(keep=True)}   loses nothing\n" if "keep" in self.takes else ""
         return f"{keeping}{answer}   answers in advance"
 
@@ -94,7 +94,7 @@ class Procedure:
         """Yield those rows, and whom FORCE=1 is to end."""
         yield from self.rows(facts)
         if self.wish.force:
-            yield "Ends", "\n".join(map(str, self.blocking(facts)))
+            yield "Ends", "\n".join(str(one) for one in self.blocking(facts) if one.can_end)
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         """Yield the commands, in the documented order."""

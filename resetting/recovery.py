@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from . import Failed, Finding, Interrupted, Refused, screen
+from .commands import numbered
 from .facts import Facts
 from .pairs import pairs
 from .procedures import Procedure
@@ -38,9 +39,12 @@ def give_up(server: Server, procedure: Procedure, before: Facts, outcome: Outcom
         screen.say("\nPutting everything back:")
         if not run(back, server.settings, dict, signals).failed:
             now = server.look(procedure.looks)
-            ours = [replace(pairs(one), others=frozenset()) for one in (before, now)]
-            if now.oid == before.oid and ours[0] == ours[1]:
-                raise raised(Finding(f"{what} Everything is as it was before.", again))
+            more = set(now.folders.numbered) - set(before.folders.numbered)  # what nobody claims
+            ours, mine = (replace(pairs(one), others=frozenset()) for one in (before, now))
+            folders = {n: one for n, one in mine.folders.items() if n not in more}
+            if now.oid == before.oid and ours == replace(mine, folders=folders):
+                but = ", but for ".join(["", *(numbered("migrations", n) for n in more)])
+                raise raised(Finding(f"{what} Everything is as it was before{but}.", again))
     trouble = now.trouble if now.reached and now.trouble else Finding("", "")
     after = [trouble, procedure.afterwards(before, now)]
     mend = "\n".join(dict.fromkeys(filter(None, [why.mend, *(one.mend for one in after)])))

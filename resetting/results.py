@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import fail, guards
-from .building import source_of, stays
+from .building import comes_along, source_of, stays
 from .contents import Database
 from .facts import Facts
 from .procedures import count, same_contents
@@ -83,7 +83,7 @@ def less(wish: Wish, facts: Facts) -> str:
         stay = stays(facts, facts.database)
         more = f" {wish.again(carry=True)} would bring the rows along"
         more += f", but not {stay}." if stay else "."
-        return more if facts.app.fits and come else ""
+        return more if come and comes_along(facts) else ""
     same = "Its tables and columns are already those of the models, as far as Alembic sees"
     left = facts.contents and facts.contents.only(facts.outside).rows
     if left or any(guards.may_clear(wish, facts)):

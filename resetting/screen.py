@@ -168,7 +168,11 @@ def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish, refused: bool
     piped = any(step.into for step in steps)
     if piped:
         said += f" PGOPTIONS={quote(EXACT)}"
-    lines += [f"export {said}", "(set -eo pipefail" if piped else "(set -e"]
+    lines.append(f"export {said}")
+    own = Path(sys.executable).parent
+    if any(step.program == "flask" for step in steps) and shutil.which("flask") != f"{own}/flask":
+        lines.append(f"PATH={tilde(own)}:$PATH")
+    lines.append("(set -eo pipefail" if piped else "(set -e")
     if Path.cwd() != settings.checkout or wish.by.startswith("make -C "):
         lines.append(f"cd {tilde(settings.checkout)}")
     for line in [*lines, *map(str, steps), ")"]:

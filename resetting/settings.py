@@ -145,9 +145,11 @@ class Settings:
         stronger = [word for name in STRONGER if name in self.environ for word in ("-u", name)]
         return ["env", *stronger] if stronger else []
 
-    def superuser(self, *sql: str) -> str:
-        """Give a command that somebody else has to type."""
-        return f"{self.psql('postgres', *sql, role=False)}   as a superuser"
+    def superuser(self, *sql: str, on: str = "postgres", who: str = "as a superuser") -> str:
+        """Give a command that somebody else has to type, who may have no password."""
+        by_tcp = self.local and self.host and not self.host.startswith("/")
+        more = f"; with sudo -u postgres leave out host={self.host}" if by_tcp else ""
+        return f"{self.psql(on, *sql, role=False)}   {who}{more}"
 
     def mask(self, text: str) -> str:
         """Give a text from outside without the password, unless that is a name, too (H25, H52)."""

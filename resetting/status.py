@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Iterator, Mapping, Sequence
 
 from . import Finding, guards
+from .building import comes_along
 from .commands import numbered, tilde
 from .contents import SEQUENCE_COLUMNS
 from .facts import Facts, Folder, Looks
@@ -108,6 +109,9 @@ def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:
     name = facts.settings.database
     if pairs(facts).next_move():
         return Finding(f"the migrations are {MISPLACED}", f"{wish.make('undo')}   moves them")
+    if facts.database and facts.database.valid and not facts.database.open:  # FORCE=1 closes it
+        mend = next(guards.usable(wish, facts)).mend
+        return Finding(f"{name} accepts no connections", f"{mend}   opens it")
     source = half_carried(facts)
     if source:
         mend = next(guards.half_filled(wish, facts)).mend
@@ -127,7 +131,7 @@ def models_in_words(wish: Wish, facts: Facts) -> Finding:
     left = facts.contents.only(facts.outside).counts
     lines = [f"a clear would leave {left}"] if left else []
     lines += found or ["no table or column differs, as far as Alembic sees"]
-    how = {"carry": True} if facts.app.fits else {"keep": True}
+    how = {"carry": True} if comes_along(facts) else {"keep": True}
     return Finding("\n".join(lines), wish.make("rebuild", **how) if found else "")
 
 

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
+from resetting import Refused
+from resetting.command_line import from_make
 from resetting.contents import Contents, Database, Table
 from resetting.facts import Facts, Folder, Folders, Session
 from resetting.settings import DEFAULTS, Settings
@@ -88,3 +92,24 @@ def wish_of(verb="rebuild", **changes):
 def said(findings):
     """Give the sentences of some findings."""
     return [finding.what for finding in findings]
+
+
+ALL = ("confirm", "force", "production", "verbose")
+TAKES = {
+    "status": (), "clear": ("sequences", *ALL), "rebuild": ("keep", "carry", *ALL),
+    "undo": ("number", *ALL),
+}  # fmt: skip
+VERBS = {verb: (f"help of {verb}", takes) for verb, takes in TAKES.items()}
+
+
+def make(verb, environ=None, dry_run=False, **line):
+    """The wish of make with these variables on its command line, and of an environment."""
+    told = {**(environ or {}), **line, "RESET_VARIABLES": " ".join(line)}
+    return from_make(verb, TAKES[verb], told, dry_run)
+
+
+def refusals(*arguments, **more):
+    """The findings of a wish that is refused."""
+    with pytest.raises(Refused) as refused:
+        make(*arguments, **more)
+    return refused.value.findings

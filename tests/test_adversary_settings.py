@@ -121,7 +121,11 @@ def test_h56_what_a_dry_run_prints_does_the_same(backscope):
     before = backscope.mine()[backscope.name]
     script = backscope.run("rebuild", "--keep", "--dry-run").out
     environ = {**backscope.environ, **backscope.fast, "PGPASSWORD": PASSWORD, "PGPORT": "1"}
-    environ["PATH"] = f"{backscope.venv}/bin:{environ['PATH']}"
+    other = backscope.folder.parent / "other"  # as of another environment that is active
+    other.mkdir()
+    (other / "flask").write_text("#!/bin/sh\nexit 9\n")
+    (other / "flask").chmod(0o755)
+    environ["PATH"] = f"{other}:{environ['PATH']}"
     shell = {"env": environ, "cwd": backscope.folder, "text": True, "capture_output": True}
     subprocess.run(["sh", "-e"], input=script, check=True, **shell)
     assert backscope.mine()[f"{backscope.name}.~1~"] == before

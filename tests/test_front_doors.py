@@ -45,6 +45,25 @@ def test_h50_a_variable_with_a_dash_is_not_read_as_flags_of_make(linked):
         assert "did you mean SEQ=?" in result.stderr or "invalid option" in result.stderr
 
 
+def test_make_s_own_keep_going_keeps_nothing(linked):
+    before = linked.snapshot()
+    result, calls = run(linked, MAKE, "db-rebuild", "--keep", f"CONFIRM={linked.name}")
+    assert (result.returncode, calls, linked.snapshot()) == (2, "", before), result
+    assert "make db-rebuild KEEP=1" in result.stderr
+
+
+def test_h49_what_was_meant_to_be_kept_is_not_lost_by_confirm(linked):
+    linked.fill()
+    before, confirm = linked.snapshot(), f"CONFIRM={linked.name}"
+    for target, variable, text in (
+        ("db-rebuild", "KEEP", "1"), ("db-rebuild", "CARRY", "on"), ("db-clear", "SEQ", "A1"),
+    ):  # fmt: skip
+        result, calls = run(linked, MAKE, target, confirm, **{variable: text})
+        assert (result.returncode, calls, linked.snapshot()) == (2, "", before), result
+        assert f"{variable} in the environment would not count" in result.stderr
+        assert f"make {target} {variable}=" in result.stderr
+
+
 @pytest.mark.slow
 def test_sh_runs_what_make_n_prints_and_does_the_same(linked):
     """Each target as sh runs what is printed and as the tool runs it: the calls are the same."""

@@ -99,8 +99,9 @@ def test_sessions_of_others_are_not_ours_to_end():
     found = [session_of(), session_of(12, can_end=False, port=0)]
     for force in (False, True):
         (finding,) = guards.sessions(wish_of(force=force), facts_of(), found)
-        assert finding.what.startswith("2 sessions are in the way, and scope may not end them:")
-        assert finding.mend.endswith("   as a superuser")
+        head = "2 sessions are in the way, and scope may not end 1 of them:"
+        assert finding.what.startswith(head)
+        assert "   as a superuser" in finding.mend
         assert "pg_terminate_backend(12)" in finding.mend
         assert "pg_terminate_backend(11)" not in finding.mend
         assert "FORCE" not in finding.mend
@@ -223,7 +224,7 @@ def test_h47_rows_that_a_policy_hides():
     facts = facts_of(database=database_of(contents=contents))
     (finding,) = guards.sequence_table(wish_of("unflag"), facts)
     assert "may not see all rows of sequences" in finding.what
-    assert finding.mend.endswith("DISABLE ROW LEVEL SECURITY'   as the owner of sequences")
+    assert "DISABLE ROW LEVEL SECURITY'   as the owner of sequences" in finding.mend
     locked = replace(facts, locks=(Lock(session_of(), "sequences", "x"),))
     assert list(guards.sequence_table(wish_of("unflag"), locked)) == []
 
@@ -234,7 +235,7 @@ def test_h13_h14_what_the_server_does_not_allow():
     found = list(guards.may_replace(wish_of(), facts, [database_of(owner="boss", owned=False)]))
     commands = ("GRANT CONNECT ON DATABASE postgres", "CREATEDB", 'ALTER DATABASE "scope" OWNER')
     for finding, command in zip(found, commands):
-        assert finding.mend.startswith("psql ") and finding.mend.endswith("   as a superuser")
+        assert finding.mend.startswith("psql ") and "   as a superuser" in finding.mend
         assert command in finding.mend
     assert found[2].what == "scope is owned by boss, so scope may not drop or rename it."
 
@@ -251,7 +252,7 @@ def test_h13_h14_what_the_server_does_not_allow():
 def test_h16_a_template_that_cannot_be_copied(changes, what):
     (finding,) = guards.template(facts_of(**changes), [])
     assert what in finding.what
-    assert finding.mend.endswith("   as a superuser")
+    assert "   as a superuser" in finding.mend
     assert list(guards.template(facts_of(**changes), ["-T", "template0"])) == []
     assert list(guards.template(facts_of(), [])) == []
 

@@ -61,7 +61,7 @@ class Connection:
         ((NOW, "scope", "me", "8"), "opened another scope as me than the scope as me that was"),
         ((NOW, "other", "me", "7"), "Backscope opened other as me, not scope as me."),
         ((NOW, "scope", "you", "7"), "Backscope opened scope as you, not scope as me."),
-        ((NOW.replace(hour=13), "scope", "me", "7"), "scope as me on another server than that of"),
+        ((NOW.replace(hour=13), "scope", "me", "7"), "scope as me on another server, or"),
         ((), "something that is not scope as me: ValueError."),
     ],
 )

@@ -41,6 +41,20 @@ def test_a_rebuild_that_fails_puts_everything_back(backscope, once, step):
     assert backscope.snapshot() == before
 
 
+def test_h42_what_nobody_claims_stays_beside_what_is_put_back(backscope):
+    """As on a full disk: flask db init fails by itself, and leaves half a folder."""
+    before = backscope.mine()
+    half = {"INSTEAD": "flask db init", "DO": "mkdir migrations; exit 1"}
+    for number in (1, 2):
+        result = backscope.run("rebuild", "--keep", **half, **backscope.fast)
+        assert result.code == 1, result
+        *more, last = backscope.folders()[1:]
+        assert len(more) == number - 1
+        assert f"Everything is as it was before, but for {last}." in result.err
+        assert list((backscope.folder / last).iterdir()) == []
+        assert backscope.mine() == before
+
+
 @pytest.mark.slow
 def test_a_first_rebuild_that_fails_leaves_nothing_half_made(fresh):
     result = fresh.run("rebuild", "--keep", FAIL="flask db upgrade", **fresh.fast)

@@ -66,7 +66,7 @@ def test_h26_a_whole_rebuild_and_undo_of_an_awkward_name(unnamed):
 def test_h8_a_name_that_leads_elsewhere_is_refused(unnamed):
     unnamed.postgres.sql('CREATE DATABASE "a?b" OWNER scope')
     unnamed.postgres.sql('CREATE DATABASE "x%41y" OWNER scope')
-    assert "POSTGRES_DB holds a ?" in unnamed.refused("clear", POSTGRES_DB="a?b").err
+    assert "POSTGRES_DB holds the character ?" in unnamed.refused("clear", POSTGRES_DB="a?b").err
     if make_url("postgresql://h/x%41y").database != "x%41y":  # SQLAlchemy 2.1 unquotes it
         for action in (["clear"], ["clear", "A1"], ["rebuild"]):
             assert "Flask would open xAy" in unnamed.refused(*action, POSTGRES_DB="x%41y").err

@@ -16,6 +16,8 @@ AT = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL: 
         ('could not translate host name "x" to address: Name or service not known\n',
          'could not translate host name "x" to address: Name or service not known.',
          ["${EDITOR:-vi} /srv/backscope/.env"]),
+        (f'{AT}FATAL:  role "scope" is not permitted to log in\n',
+         'role "scope" is not permitted to log in.', ['ALTER ROLE "scope" LOGIN']),
         (f'{AT}password authentication failed for user "scope"\n',
          'password authentication failed for user "scope".',
          ["${EDITOR:-vi} /srv/backscope/.env", "CREATE ROLE"]),

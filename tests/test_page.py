@@ -109,8 +109,8 @@ def test_where_nobody_was_waited_for_nobody_looks_again():
 
 def test_what_was_meant_to_narrow_a_clear_has_it_asked():
     assert not Clear(wish_of("clear")).loses(facts_of())
-    left_out = Clear(wish_of("clear", left_out=("SEQ",), meant=("A000045",)))
-    assert left_out.instead(facts_of()) == "make db-clear SEQ=A000045   is about those only"
+    left_out = Clear(wish_of("clear", left_out=("SEQ",), meant={"sequences": ("A000045",)}))
+    assert left_out.instead(facts_of()) == "make db-clear SEQ=A000045   is what may be meant"
     assert left_out.loses(facts_of()) == "This clears all the stored data of scope: sequences 3."
     assert not left_out.loses(facts_of(database=database_of(rows=0)))
     others = facts_of(app=App(tables={"public.other": ["id"]}))  # whatever it is called there
@@ -122,7 +122,7 @@ def test_h20_what_a_clear_leaves_is_said_before_it_where_somebody_reads_first():
     for wish, settings, what in (
         (wish_of("clear"), here, "config"),  # it neither asks nor waits
         (wish_of("clear", dry_run=True), here, "app"),
-        (wish_of("clear", meant=("A000045",)), here, "app"),
+        (wish_of("clear", meant={"sequences": ("A000045",)}), here, "app"),
         (wish_of("clear"), settings_of(POSTGRES_HOST="db.example"), "app"),
         (wish_of("clear", confirm="scope@db"), settings_of(POSTGRES_HOST="db.example"), "config"),
     ):
@@ -130,7 +130,10 @@ def test_h20_what_a_clear_leaves_is_said_before_it_where_somebody_reads_first():
     contents = contents_of(
         table_of(), table_of("mine", rows=2, owned=False), table_of("no", rows=0)
     )
-    clear, database = Clear(wish_of("clear", meant=("A000045",))), database_of(contents=contents)
+    clear, database = (
+        Clear(wish_of("clear", meant={"sequences": ("A000045",)})),
+        database_of(contents=contents),
+    )
     facts = facts_of(database=database, app=App(tables={"sequences": ["id"]}))
     assert list(clear.rows(facts)) == [("Stays", "mine 2: not in the models")]
     assert clear.loses(facts) == "This clears all the stored data of scope: sequences 3."
@@ -152,7 +155,7 @@ def test_what_is_no_row_is_lost_as_well():
     carried = facts_of(app=App(tables={"sequences": ("id",)}), database=None, kept=kept)
     stays = dict(Rebuild(wish_of(carry=True)).rows(carried))["Stays there"]
     assert stays == "1 view, 2 large objects: not in the models"
-    assert Clear(wish_of("clear", meant=("A000001",))).loses(facts) == ""
+    assert Clear(wish_of("clear", meant={"sequences": ("A000001",)})).loses(facts) == ""
     nothing = contents_of(table_of(rows=0))
     assert Rebuild(wish_of()).loses(facts_of(database=database_of(contents=nothing))) == ""
 
@@ -173,7 +176,7 @@ def test_a_clear_is_only_enough_if_it_can_run_and_clears_all():
 
 def test_whom_force_ends_is_said_before():
     session = session_of()
-    facts = facts_of(sessions=(session,))
+    facts = facts_of(sessions=(session, session_of(12, can_end=False)))
     assert ("Ends", str(session)) in list(Rebuild(wish_of(force=True)).shown(facts))
     assert "Ends" not in dict(Rebuild(wish_of()).shown(facts))
 
@@ -216,7 +219,7 @@ def test_what_a_rebuild_would_lose_and_what_loses_less():
         " so make db-clear is enough."
     )
     models = {"sequences": ["id"]}
-    assert says(differences=("x",), tables=models, fits=False) == ""
+    assert says(differences=("x",), tables=models, full=["sequences"]) == ""
     carry = "make db-rebuild CARRY=1 would bring the rows along"
     assert says(differences=("x",), tables=models) == f"{carry}."
     more = says(table_of("own", rows=2), differences=("x",), tables=models)

@@ -66,10 +66,10 @@ def test_h8_characters_that_mean_something_in_a_url(backscope):
     for variable, character in (("DB", "?"), ("PASSWORD", "@"), ("USER", ":"), ("HOST", "/")):
         backscope.write_env(**{f"POSTGRES_{variable}": f"xy{character}zzy"})
         error = backscope.refused("clear").err
-        assert f"POSTGRES_{variable} holds a {character}" in error
+        assert f"POSTGRES_{variable} holds the character {character}" in error
         assert variable != "PASSWORD" or "zzy" not in error
     confirm = ["--confirm", backscope.name + "@" + f"xy{character}zzy"]
-    assert "POSTGRES_HOST holds a /" in backscope.refused("rebuild", *confirm).err
+    assert "POSTGRES_HOST holds the character /" in backscope.refused("rebuild", *confirm).err
 
 
 def test_h8_a_password_that_works_by_hand_works(backscope, role):

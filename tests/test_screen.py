@@ -19,7 +19,7 @@ from facts_of import (
 )
 
 from resetting import Failed, Finding, Refused, screen
-from resetting.commands import copy, flask, mv, rename
+from resetting.commands import copy, flask, mv, rename, tilde
 from resetting.heading import target
 from resetting.settings import EXACT
 
@@ -192,7 +192,11 @@ def test_a_failure_of_the_tool_itself_tells_no_secret(capsys):
 
 
 @pytest.mark.parametrize("columns", [0, 60, 80])
-def test_h56_a_dry_run_is_nothing_but_comments_and_commands(terminal, capsys, columns, tmp_path):
+def test_h56_a_dry_run_is_nothing_but_comments_and_commands(
+    terminal, capsys, columns, tmp_path, monkeypatch
+):
+    own = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{own}:{os.environ['PATH']}")
     shown, wish = terminal(columns) if columns else capsys.readouterr, wish_of(dry_run=True)
     nasty = database_of(contents=contents_of(table_of("a\n rm -r /"), table_of("b\r\n$(x)")))
     target(wish, facts_of(database=nasty))
@@ -239,6 +243,20 @@ def test_a_dry_run_copies_values_as_a_run_does(capsys, tmp_path):
         subprocess.run([shell], input=typed, text=True, check=False, cwd=tmp_path, env=environ)
         assert (tmp_path / "end").read_text() != "0\n"
         assert not (tmp_path / "on").exists()
+
+
+def test_h1_a_dry_run_names_the_flask_of_this_very_environment(capsys, monkeypatch, tmp_path):
+    """PYTHON=.venv/bin/python is enough, and what another environment would run is not."""
+    other = tmp_path / "flask"
+    other.touch(0o755)
+    own = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{tmp_path}:{own}:/usr/bin:/bin")
+    screen.dry_run([flask("db", "init")], settings_of(), wish_of())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("export PGHOST=")
+    assert lines[2:4] == [f"PATH={tilde(own)}:$PATH", "(set -e"]
+    screen.dry_run([mv("a", "b")], settings_of(), wish_of())
+    assert "PATH" not in capsys.readouterr().out
 
 
 def test_a_dry_run_in_the_checkout_goes_nowhere(capsys, monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+from checkout import edit
 
 
 def table(result):
@@ -62,6 +63,16 @@ def test_the_models_beside_the_database(backscope):
         "make db-rebuild CARRY=1",
     ):
         assert words in text
+
+
+def test_the_rows_come_along_unless_one_would_have_to_fill_a_new_column(backscope):
+    models, new = backscope.folder / "flaskr/nscope/models.py", "new = db.Column(db.Integer,"
+    edit(models, "    ids = db", f"    {new} nullable=False)\n    ids = db")
+    for rows, keeps in ((0, "CARRY=1"), (1, "KEEP=1")):
+        backscope.sql(f"INSERT INTO searches (term) SELECT 'a' FROM generate_series(1, {rows})")
+        words = table(backscope.run("status"))["Models"]
+        assert "searches.new is not in" in words
+        assert words.endswith(f"make db-rebuild {keeps}")
 
 
 @pytest.mark.slow

@@ -139,6 +139,10 @@ HALF = database_of(comment=UNFINISHED.format(1009))
          " POSTGRES_DB=scope   finishes it"),
         ({"database": EMPTY, "kept": kept_of()}, f"scope has no tables and no revision: {CURES}"),
         ({"database": database_of(contents=None)}, ""),
+        ({"database": database_of(contents=None, open=False)}, "scope accepts no connections: psql"
+         " 'host=localhost port=5432 user=scope dbname=postgres' -c 'ALTER DATABASE \"scope\""
+         " ALLOW_CONNECTIONS true'   opens it"),
+        ({"database": database_of(contents=None, open=False, valid=False)}, ""),
     ],
 )  # fmt: skip
 def test_h44_what_was_interrupted_and_what_finishes_it(changes, text):
@@ -155,6 +159,9 @@ def test_how_the_database_differs_from_the_models():
     assert words(differences=("sequences.extra is not in scope",)) == (
         "sequences.extra is not in scope: make db-rebuild CARRY=1 POSTGRES_DB=scope"
     )
+    extra = {"differences": ("sequences.extra is not in scope and must not be null",)}
+    assert "KEEP=1" in words(**extra, full=["sequences"])
+    assert "CARRY=1" in words(**extra, full=["empty"])  # no row is there to come along
     models = {"sequences": ("id",)}
     assert words(differences=(), tables=models) == (
         "a clear would leave old 7\nno table or column differs, as far as Alembic sees"

@@ -8,6 +8,7 @@ when it is known; where that has no database yet, nothing is connected.
 
 import functools
 import json
+import logging
 import os
 import re
 import runpy
@@ -51,11 +52,24 @@ def elsewhere(url):
     return {name: str(value or "") for name, value in parts.items()}
 
 
+def make_no_logs():
+    """Have no log file made where there is none: who looks is not always who runs it (H57)."""
+    opening = logging.FileHandler._open
+
+    def opened(handler):
+        file = handler.baseFilename
+        makes = not os.path.exists(file) and os.access(os.path.dirname(file), os.W_OK)
+        return open(os.devnull, "w") if makes else opening(handler)
+
+    logging.FileHandler._open = opened
+
+
 def ask_app(seat_belt, answer, told):
     """Tell what the loaded app says, after each of its engines was asked who it is."""
     target = functools.lru_cache(lambda: json.loads(sys.stdin.readline()))
     seat_belt.wear(target, lambda sentence: answer({"elsewhere": sentence}))
     flask_app, skip = (os.environ.pop(f"BACKSCOPE_RESET_{word}") for word in ("APP", "SKIP"))
+    make_no_logs()
     app = seat_belt.load(flask_app, skip)
     told["lacks"] = ["clear-database"] if "clear-database" not in app.cli.commands else []
     if "migrate" not in app.extensions:
@@ -102,7 +116,8 @@ def compare(database, name):
                  or not there(one[1].name, one[1].schema)]  # fmt: skip
     changes = [change for one in found for change in (one if isinstance(one, list) else [one])]
     words = [in_words(change, name) for change in changes]
-    return {"differences": list(filter(None, words)), "fits": not any(map(unfit, changes))}
+    full = [change[2] for change in changes if unfit(change)]
+    return {"differences": list(filter(None, words)), "full": full}
 
 
 def in_words(change, name):

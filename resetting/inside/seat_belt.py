@@ -36,7 +36,7 @@ def stranger(connection, target):
         return f"Backscope opened something that is not {ours}: {type(error).__name__}."
     theirs = f"{database} as {user}"
     if started != target["started"]:
-        return f"Backscope opened {theirs} on another server than that of {ours}."
+        return f"Backscope opened {theirs} on another server, or this one was started anew."
     if (database, user) != (target["database"], target["user"]):
         return f"Backscope opened {theirs}, not {ours}."
     if target["oid"] and oid != str(target["oid"]):
