@@ -27,10 +27,10 @@ export RESET_CALLER = $(if $(or $(findstring w,$(reset-flags)),$(findstring s,$(
 # Python judges what was given; make only sees to it that $x arrives as $x.
 export RESET_VARIABLES := $(sort $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 reset-switches := SEQ N KEEP CARRY FORCE CONFIRM PRODUCTION
-reset-given := $(filter $(reset-switches) BACKSCOPE_DIR VERBOSE PYTHON NO_COLOR PG_BIN \
-  POSTGRES_% APP_ENVIRONMENT,$(RESET_VARIABLES))
+reset-words := $(reset-switches) BACKSCOPE_DIR VERBOSE NO_COLOR PG_BIN POSTGRES_% APP_ENVIRONMENT
+reset-given := $(filter $(reset-words) PYTHON,$(RESET_VARIABLES))
 $(foreach v,$(reset-given),$(eval override $v := $$(value $v)))
-export PYTHON $(reset-given)
+export PYTHON
 
 # An odd goal stops all before anything runs. The goals of a makefile that includes this one
 # are not known yet: there, only what was meant as a value is odd.
@@ -58,8 +58,11 @@ $(if $(reset-odd),$(error $(if $(filter $(reset-tools),$(reset-odd)),$(reset-odd
 # `make -n` shows the dry run by $(shell): nothing but its output is printed. No line has a
 # plus: whatever is believed of the flags, make -n, -q and -t cannot run the real one.
 reset-dry = $(findstring n,$(reset-flags))
-reset-door = "$$RESET_HERE/bin/backscope-reset" --make $(@:db-%=%)
-reset-values = $(foreach v,RESET_HERE RESET_FILE RESET_CALLER RESET_VARIABLES PYTHON $(reset-given),\
+reset-door = $(reset-set) "$$RESET_HERE/bin/backscope-reset" --make $(@:db-%=%)
+# What a makefile around this one sets and does not export is for Python to judge, too.
+reset-set = $(foreach v,$(filter $(reset-words),$(.VARIABLES)),$(if \
+  $(filter file override,$(origin $v)),$v=$(call reset-quote,$($v))))
+reset-values = $(foreach v,RESET_HERE RESET_FILE RESET_CALLER RESET_VARIABLES PYTHON,\
   $v=$(call reset-quote,$($v)))
 reset-said = $(shell { export $(reset-values); $(reset-door) --dry-run || echo :failed:; } | \
   sed 's/^/|/; s/ /:_:/g')

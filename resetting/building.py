@@ -16,7 +16,7 @@ def locale_options(facts: Facts) -> list[str]:
 
     See CREATE DATABASE: another encoding or locale than template1's needs template0.
     """
-    old, template = facts.database or next(iter(facts.kept.values()), None), facts.template
+    old, template = facts.database or next(iter(facts.ours.values()), None), facts.template
     if not template or (old and (old.encoding, old.locale) == (template.encoding, template.locale)):
         return []
     if not old:
@@ -73,7 +73,7 @@ def carry_all(facts: Facts, aside: Database | None, number: int) -> list[Step]:
 
 def source_of(facts: Facts, aside: Database | None) -> Database | None:
     """Give where the rows are: where a run that was killed left them, or in what is set aside."""
-    return half_carried(facts) or aside or next(iter(facts.kept.values()), None)
+    return half_carried(facts) or aside or next(iter(facts.ours.values()), None)
 
 
 def comes_along(facts: Facts) -> bool:

@@ -33,13 +33,16 @@ class Disposable(Procedure):
         yield from guards.template(facts, locale_options(facts))
 
     def loses(self, facts: Facts) -> str:
-        """Say what is lost if it is not .env that calls it disposable."""
+        """Say what is lost if it is not .env that calls it disposable, or if nobody can see it."""
         name, contents = facts.settings.database, facts.contents
         declared = facts.settings.dotenv.get(self.variable) == name
         declared = declared and set(facts.settings.overrides) <= {"POSTGRES_DB"}  # on that server
-        if declared or not facts.database or (contents and contents.empty):
+        seen = contents and all(table.rows is not None for table in facts.tables.values())
+        whole = facts.database and facts.database.valid and not (contents and contents.empty)
+        if not whole or (declared and seen):
             return ""
-        return f".env does not call {name} disposable. This wipes it out{described(contents)}."
+        why = "" if declared else f".env does not call {name} disposable. "
+        return f"{why}This wipes out {name}{described(contents)}."
 
     def steps(self, facts: Facts) -> Iterator[Step]:
         name = facts.settings.database

@@ -158,6 +158,11 @@ class Facts:
         return {name for name, table in self.tables.items() if table.view or name not in models}
 
     @property
+    def ours(self) -> Mapping[int, Database]:
+        """The kept databases that our role may rename, the newest first (H14)."""
+        return {number: one for number, one in self.kept.items() if one.owned}
+
+    @property
     def oid(self) -> int:
         """The oid of the database; 0 if there is none."""
         return self.database.oid if self.database else 0

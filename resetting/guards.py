@@ -8,14 +8,7 @@ from __future__ import annotations
 from typing import Iterable, Iterator, Sequence
 
 from . import Finding
-from .commands import (
-    allow_connections,
-    identifier,
-    numbered,
-    qualified,
-    quote,
-    terminate,
-)
+from .commands import allow_connections, identifier, numbered, qualified, quote, terminate
 from .contents import SEQUENCE_COLUMNS, Database
 from .facts import Facts, Lock, Session
 from .pairs import MISPLACED, half_carried, number_of, own_folder, pairs
@@ -32,8 +25,9 @@ def confirmation(wish: Wish, settings: Settings, loses: bool = False) -> Iterato
         yield Finding(what, f"{wish.make('status')}   shows the target")
     elif wish.confirm is not None and wish.meant and loses:
         names = [name for name in wish.left_out if VARIABLES[name] in wish.meant]
-        what = f"{' and '.join(names)} in the environment would not count, and all would be lost."
-        yield Finding(what, f"{wish.again()}   if that is meant\nunset {' '.join(names)}   if not")
+        what = f"{' and '.join(names)} counts on the command line only, so all would be lost."
+        unset = f"unset {' '.join(names)}   if not, or take it out of the makefile"
+        yield Finding(what, f"{wish.again()}   if that is meant\n{unset}")
 
 
 def production(wish: Wish, facts: Facts) -> Iterator[Finding]:
@@ -115,7 +109,7 @@ def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
 
 def finishing(wish: Wish, facts: Facts, alone: str = "finishes it") -> str:
     """Give the commands that finish a rebuild, with the rows of what is kept or empty (H23)."""
-    number, kept = next(iter(facts.kept.items()), (0, None))
+    number, kept = next(iter(facts.ours.items()), (0, None))
     if not kept:
         return f"{wish.make('rebuild')}   {alone}"
     lines = [f"{wish.make('rebuild', carry=True)}   finishes it, with the rows of {kept.name}",
@@ -176,7 +170,7 @@ def may_clear(wish: Wish, facts: Facts) -> Iterator[Finding]:
     if others and facts.app.tables is not None:  # else nobody knows which it drops
         what = f"The role {settings.user} does not own {', '.join(others)}, which a clear drops."
         own = "; ".join(f"ALTER TABLE {qualified(one)} OWNER TO {role}" for one in others)
-        yield Finding(what, settings.superuser(own, on=name))
+        yield Finding(what, to_be_ours(settings, own, name, on=name))
     needing = {one for table in dropped for one in contents.tables[table].needed_by} - dropped
     if needing:
         what = f"A clear cannot drop the tables that are needed by {', '.join(sorted(needing))}."
@@ -215,7 +209,15 @@ def may_replace(wish: Wish, facts: Facts, databases: Sequence[Database]) -> Iter
         if not one.owned:
             what = f"{one.name} is owned by {one.owner}, so {user} may not drop or rename it."
             change = f"ALTER DATABASE {identifier(one.name)} OWNER TO {role}"
-            yield Finding(what, settings.superuser(change))
+            yield Finding(what, to_be_ours(settings, change, one.name))
+
+
+def to_be_ours(settings: Settings, change: str, database: str, on: str = "postgres") -> str:
+    """Give where to name another database, and how this one's becomes ours: whose is it? (H14)."""
+    names = ("POSTGRES_DB", "POSTGRES_DISPOSABLE_DB")
+    other = [settings.change(name) for name in names if settings.values[name] == database]
+    who = f"if that is to be {settings.user}'s, as a superuser"
+    return "\n".join([*other, settings.superuser(change, on=on, who=who)])
 
 
 def template(facts: Facts, options: Sequence[str]) -> Iterator[Finding]:

@@ -40,4 +40,5 @@ def target(wish: Wish, facts: Facts) -> None:
         row("", text + also, wish.dry_run)
     if wish.left_out:
         text = f"{', '.join(wish.left_out)} {'is' if len(wish.left_out) == 1 else 'are'} in"
-        row("Left out", f"{text} the environment; here only the command line counts", wish.dry_run)
+        text = f"{text} the environment or a makefile; here only the command line counts"
+        row("Left out", text, wish.dry_run)

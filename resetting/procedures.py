@@ -50,7 +50,8 @@ class Procedure:
 
     def in_the_way(self, facts: Facts) -> Iterator[Finding]:
         """Yield all that refuses the wish, in the order of a run."""
-        yield from misfits.backscope(self.wish, facts, clears=self.asks == "config")
+        if not (facts.busy and facts.reached):  # else another run may have changed what it opened
+            yield from misfits.backscope(self.wish, facts, clears=self.asks == "config")
         yield from guards.confirmation(self.wish, facts.settings, bool(self.loses(facts)))
         yield from guards.production(self.wish, facts)
         wish = replace(self.wish, production=self.wish.production or facts.production)
@@ -77,6 +78,8 @@ class Procedure:
     def instead(self, facts: Facts) -> str:
         """Give what to do where nobody can be asked; first what loses nothing."""
         answer = self.wish.again(confirm=facts.settings.answer)
+        if any(step.asks for step in self.steps(facts)):  # what CONFIRM does not answer
+            return self.hint(facts)
         if self.wish.meant:
             return f"{self.wish.again()}   is what may be meant"
         keeping = f"{self.wish.again(keep=True)}   loses nothing\n" if "keep" in self.takes else ""
@@ -122,7 +125,9 @@ class Procedure:
 
     def afterwards(self, before: Facts, now: Facts) -> Finding:
         """Say what a run that failed has left, and what helps."""
-        return Finding("", f"{self.wish.again()}   does it again and finishes it")
+        gone = before.database and now.reached and not now.database
+        what = f"There is no database {now.settings.database} any more." if gone else ""
+        return Finding(what, f"{self.wish.again()}   does it again and finishes it")
 
 
 def same_contents(one: Contents | None, two: Contents | None) -> bool:

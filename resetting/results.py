@@ -74,21 +74,21 @@ def built(wish: Wish, before: Facts, now: Facts, aside: Database | None) -> str:
 
 
 def less(wish: Wish, facts: Facts) -> str:
-    """Say what would lose less than a rebuild."""
+    """Say what would lose less than a rebuild; a command has a line of its own."""
     differences = facts.app.differences
     if differences is None:
         return ""
     if differences:
         come = facts.contents and facts.contents.only(facts.app.tables or ()).rows
         stay = stays(facts, facts.database)
-        more = f" {wish.again(carry=True)} would bring the rows along"
-        more += f", but not {stay}." if stay else "."
+        more = f"\n{wish.again(carry=True)}   would bring the rows along"
+        more += f", but not {stay}" if stay else ""
         return more if come and comes_along(facts) else ""
     same = "Its tables and columns are already those of the models, as far as Alembic sees"
     left = facts.contents and facts.contents.only(facts.outside).rows
     if left or any(guards.may_clear(wish, facts)):
         return f" {same}."
-    return f" {same}, so {wish.make('clear')} is enough."
+    return f" {same}.\n{wish.make('clear')}   is enough"
 
 
 def carried(wish: Wish, before: Facts, now: Facts, source: Database) -> str:

@@ -117,7 +117,7 @@ def row(label: str, text: str, dry_run: bool = False, mend: str = "", red: str =
     text = text.replace("->", "to") if dry_run else text  # in a shell without comments
     indent = LABEL + len(margin)
     commands = advice(mend, indent)
-    if len(commands) == 1 and len(text) + len(commands[0]) + 2 <= columns():
+    if len(commands) == 1 and "\n" not in text and len(text) + len(commands[0]) + 2 <= columns():
         text, commands = f"{text}: {commands[0].strip()}", []
     lines = [line[len(margin) :] for line in (*folded(text, indent).splitlines(), *commands)]
     if lines:
@@ -180,8 +180,12 @@ def dry_run(steps: Iterable[Step], settings: Settings, wish: Wish, refused: bool
 
 
 def ask(sentence: str, answer: str, instead: str, again: str) -> None:
-    """Have `answer` typed; raise Refused if nobody sees the question, or another is typed (H53)."""
-    say(f"\n{paint(folded(sentence), BOLD)}")
+    """Have `answer` typed; raise Refused if nobody sees the question, or another is typed (H53).
+
+    Below the first line of the sentence are commands.
+    """
+    what, _, commands = sentence.partition("\n")
+    say("\n".join(["", paint(folded(what), BOLD), *advice(commands, 6)]))
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         what = "Nobody can answer: the question is not on a terminal."
         raise Refused(Finding(what, instead))

@@ -172,7 +172,7 @@ class Server:
             if looks.pairs:
                 kept = {n: self._filled(one, looks.exact) for n, one in facts.kept.items()}
                 facts = replace(facts, kept=kept)
-                newest = next(iter(facts.kept.values()), None) if looks.copies else None
+                newest = next(iter(facts.ours.values()), None) if looks.copies else None
                 source = half_carried(facts) or newest
                 facts = replace(facts, copied=looks.exact and self._copied(facts, source))
                 facts = replace(facts, **self._elsewhere(facts, looks.others))

@@ -17,7 +17,7 @@ from .screen import GREEN, RED, mends, paint, row, say
 from .settings import DEFAULTS
 from .wishes import Wish
 
-HANDFUL = 5  # how many sequences are named before the rest is only counted
+HANDFUL = 5  # how many are named, before the rest of the sequences is only counted
 
 
 class Status(Procedure):
@@ -116,7 +116,7 @@ def unfinished_in_words(wish: Wish, facts: Facts) -> Finding:
     if source:
         mend = next(guards.half_filled(wish, facts)).mend
         return Finding(f"the rows of {source.name} are still to come", mend)
-    if facts.kept and not facts.database:
+    if facts.ours and not facts.database:
         return Finding(f"{name} is not there", guards.finishing(wish, facts))
     if facts.contents and not facts.contents.revisions and not facts.tables:
         return Finding(f"{name} has no tables and no revision", guards.finishing(wish, facts))
@@ -173,8 +173,11 @@ def left_over_in_words(facts: Facts) -> Finding:
     mend = ""
     if sure and not pairs(facts).next_move():  # which changes the numbers
         mend = f"{removal(left)}   removes {'it' if len(left) == 1 else 'them'}"
-    where = "" if sure else f" that {facts.settings.user} can look into"
-    what = f"{names}: of no database on {facts.settings.where}{where}"
+    but = "" if sure else ", as far as their files tell"
+    if facts.hidden:
+        hidden = " or ".join(facts.hidden[:HANDFUL])
+        but = f", unless of {hidden}, which {facts.settings.user} cannot look into"
+    what = f"{names}: of no database on {facts.settings.where}{but}"
     return Finding(what if left else "", mend)
 
 

@@ -22,7 +22,7 @@ class Undo(Procedure):
 
     def number(self, facts: Facts) -> int:
         """Give the pair that is meant: the one asked for, else the newest; 0: there is none."""
-        return self.wish.number or next(iter(facts.kept), 0)
+        return self.wish.number or next(iter(facts.ours or facts.kept), 0)
 
     def begun(self, facts: Facts) -> list[Step]:
         """Give what an undo that was interrupted has still to move (H44)."""

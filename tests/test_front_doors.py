@@ -60,8 +60,26 @@ def test_h49_what_was_meant_to_be_kept_is_not_lost_by_confirm(linked):
     ):  # fmt: skip
         result, calls = run(linked, MAKE, target, confirm, **{variable: text})
         assert (result.returncode, calls, linked.snapshot()) == (2, "", before), result
-        assert f"{variable} in the environment would not count" in result.stderr
+        assert f"{variable} counts on the command line only" in result.stderr
         assert f"make {target} {variable}=" in result.stderr
+
+
+def test_h49_what_a_makefile_around_it_names_is_not_all(linked):
+    (linked.folder / "nightly.mk").write_text("SEQ = A000001\ninclude Makefile\n")
+    linked.fill()
+    before = linked.snapshot()
+    result, calls = run(linked, MAKE, "-f", "nightly.mk", "db-clear")
+    assert (result.returncode, calls, linked.snapshot()) == (2, "", before), result
+    assert "make -f nightly.mk db-clear SEQ=A000001 # is what may be meant" in result.stderr
+
+
+def test_without_a_path_it_is_still_known_which_python_runs(linked):
+    """Nothing was changed, and what is said is about the environment."""
+    door = str(ROOT / "bin/backscope-reset")
+    command = ["/usr/bin/env", "-i", door, "status", "--backscope-dir", str(linked.folder)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2, result
+    assert "There is no Python called" in result.stderr or "environment" in result.stderr
 
 
 @pytest.mark.slow

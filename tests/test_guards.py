@@ -183,7 +183,9 @@ def test_h15_what_a_role_may_not_do_inside():
     create, own = guards.may_clear(wish, facts)
     assert 'GRANT CREATE ON SCHEMA public TO "scope"' in create.mend
     assert own.what == "The role scope does not own a.b, c, which a clear drops."
-    assert shlex.split(own.mend.split("   ")[0])[-1] == (
+    other, change = own.mend.splitlines()
+    assert other.startswith("${EDITOR:-vi} ")  # it is whose it is
+    assert shlex.split(change.split("   ")[0])[-1] == (
         'ALTER TABLE "a"."b" OWNER TO "scope"; ALTER TABLE "c" OWNER TO "scope"')  # fmt: skip
 
 
@@ -235,9 +237,15 @@ def test_h13_h14_what_the_server_does_not_allow():
     found = list(guards.may_replace(wish_of(), facts, [database_of(owner="boss", owned=False)]))
     commands = ("GRANT CONNECT ON DATABASE postgres", "CREATEDB", 'ALTER DATABASE "scope" OWNER')
     for finding, command in zip(found, commands):
-        assert finding.mend.startswith("psql ") and "   as a superuser" in finding.mend
-        assert command in finding.mend
+        (line,) = (one for one in finding.mend.splitlines() if one.startswith("psql "))
+        assert "as a superuser" in line
+        assert command in line
     assert found[2].what == "scope is owned by boss, so scope may not drop or rename it."
+    assert found[2].mend.startswith("${EDITOR:-vi} ")  # it is whose it is: name another one
+    dis = facts_of(settings=settings_of(POSTGRES_DISPOSABLE_DB="dis"))
+    for name, lines in (("dis", 2), ("scope.~1~", 1)):
+        (other,) = guards.may_replace(wish_of(), dis, [database_of(name, owned=False)])
+        assert len(other.mend.splitlines()) == lines
 
 
 @pytest.mark.parametrize(

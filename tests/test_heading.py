@@ -42,7 +42,7 @@ def test_h5_h19_h49_what_is_not_ordinary_is_shown(capsys, monkeypatch):
     assert ", venv /opt/venv, production\n" in out
     assert "POSTGRES_DB='my db' is from the environment, .env says scope\n" in out
     assert "POSTGRES_HOST=db.example is from the environment\n" in out
-    assert "Left out     FORCE, N are in the environment; here only the" in out
+    assert "Left out     FORCE, N are in the environment or a makefile; here" in out
     out = shown_target(capsys, wish_of(left_out=("FORCE",)))
     assert "FORCE is in the environment" in out
     assert "db.example" not in out

@@ -58,7 +58,7 @@ class Connection:
     ("row", "says"),
     [
         ((NOW, "scope", "me", "7"), ""),
-        ((NOW, "scope", "me", "8"), "opened another scope as me than the scope as me that was"),
+        ((NOW, "scope", "me", "8"), "opened another scope than the one that was shown."),
         ((NOW, "other", "me", "7"), "Backscope opened other as me, not scope as me."),
         ((NOW, "scope", "you", "7"), "Backscope opened scope as you, not scope as me."),
         ((NOW.replace(hour=13), "scope", "me", "7"), "scope as me on another server, or"),

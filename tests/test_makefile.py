@@ -174,6 +174,20 @@ def test_an_unknown_goal_stops_all(calls, goals, said):
     assert "make help lists" in calls.make(*goals.split(), PYTHON="/nonexistent").stderr
 
 
+def test_h49_what_a_makefile_around_this_one_sets_is_judged_too(calls):
+    """Before or behind the include, exported or not; the command line wins."""
+    (calls.checkout / "GNUmakefile").write_text(
+        "IDS = A1 a2\nSEQ = $(IDS)\noverride KEEP := it's\ninclude Makefile\n"
+        "POSTGRES_DB := other\nexport CARRY = 1\nFORCE = 1\nNEIN = 1\n"
+    )
+    for flag in ("-s", "-n"):
+        calls.make(flag, "db-clear", "FORCE=0")
+        told = calls.record.read_text()
+        said = {"SEQ<A1 a2>", "KEEP<it's>", "POSTGRES_DB<other>", "CARRY<1>", "FORCE<0>"}
+        assert said <= {*told.splitlines()}
+        assert "variables FORCE\n" in told
+
+
 def test_the_goals_of_a_makefile_that_includes_this_one(calls):
     (calls.checkout / "GNUmakefile").write_text(
         "include Makefile\nserve: ; @echo served\ntest: ; @echo tested\nhelp: ; @echo helped\n"

@@ -10,6 +10,7 @@ from facts_of import (
     database_of,
     facts_of,
     folders_of,
+    said,
     session_of,
     settings_of,
     table_of,
@@ -17,12 +18,14 @@ from facts_of import (
 )
 
 from backscope_reset import Clear, Rebuild
-from resetting import Interrupted, Refused, signals
+from resetting import Interrupted, Refused, guards, signals
+from resetting.building import locale_options, source_of
 from resetting.commands import copy, flask
 from resetting.contents import UNFINISHED
 from resetting.disposable import Disposable
 from resetting.facts import App
 from resetting.moment import look_again
+from resetting.sequences import Forget
 from resetting.undo import Undo
 
 
@@ -102,6 +105,33 @@ def test_where_rows_come_from_is_said_unless_they_are_set_aside_just_now():
         assert "Kept" not in dict(plain.rows(facts_of(kept=kept)))
 
 
+def test_h24_while_another_reset_runs_what_backscope_opened_is_not_held_against_it():
+    facts = facts_of(busy=True, app=App(elsewhere="Backscope opened another scope."))
+    (finding,) = Clear(wish_of("clear")).in_the_way(facts)
+    assert finding.what.startswith("Another reset of scope, or in this checkout, is still")
+    found = said(Clear(wish_of("clear")).in_the_way(replace(facts, busy=False)))
+    assert found == ["Backscope opened another scope."]
+    alone = replace(facts, reached=False)  # who has no connection has no lock, either
+    assert said(Clear(wish_of("clear")).in_the_way(alone)) == found
+
+
+def test_h19_confirm_is_not_advised_where_backscope_itself_asks():
+    facts = facts_of(settings=settings_of(APP_ENVIRONMENT="production"))
+    instead = Clear(wish_of("clear", production=True)).instead(facts)
+    assert instead.startswith("make db-clear PRODUCTION=1   on a terminal, with yes to")
+    assert "CONFIRM" not in instead
+    some = Forget(wish_of("clear", production=True, sequences=("A000045",))).instead(facts)
+    assert "CONFIRM=scope" in some
+
+
+def test_h22_a_dropdb_that_was_ended_and_done_all_the_same_is_told():
+    gone = Rebuild(wish_of()).afterwards(facts_of(), facts_of(database=None))
+    assert gone.what == "There is no database scope any more."
+    assert Rebuild(wish_of()).afterwards(facts_of(), facts_of()).what == ""
+    away = facts_of(database=None, reached=False)
+    assert Rebuild(wish_of()).afterwards(facts_of(), away).what == ""
+
+
 def test_where_nobody_was_waited_for_nobody_looks_again():
     clear, before = Clear(wish_of("clear")), facts_of()
     assert look_again(None, clear, before) is before
@@ -170,7 +200,7 @@ def test_a_clear_is_only_enough_if_it_can_run_and_clears_all():
             app = App(tables={"sequences": ("id",)}, differences=())
             facts = facts_of(app=app, database=database_of(contents=contents))
             said = Rebuild(wish_of()).loses(facts)
-            assert said.endswith("so make db-clear is enough.") == ends
+            assert said.endswith(".\nmake db-clear   is enough") == ends
             assert "already those of the models" in said
 
 
@@ -200,11 +230,35 @@ def test_h58_only_dotenv_calls_a_database_disposable():
         settings = disposable.target(settings_of(environ, **dotenv))
         for database, holds in (
             (database_of("dis"), ": sequences 3."), (database_of("dis", rows=0), ""), (None, ""),
-            (database_of("dis", contents=None), "cannot be looked into."),
+            (database_of("dis", contents=None, valid=False), ""),
         ):  # fmt: skip
             said = disposable.loses(facts_of(settings=settings, database=database))
             assert bool(said) == bool(asks and holds)
             assert said.endswith(holds if asks else "")
+        others = contents_of(table_of(rows=0), table_of("thesis", None))  # perhaps somebody else's
+        for contents, holds in ((None, ", which cannot be looked into."), (others, ": thesis ?.")):
+            dis = database_of("dis", contents=contents)
+            said = disposable.loses(facts_of(settings=settings, database=dis))
+            assert said.endswith(f"This wipes out dis{holds}")
+            assert (".env does not call dis disposable" in said) == asks
+
+
+def test_h14_what_somebody_else_keeps_is_not_ours_to_take():
+    mine, theirs = database_of("scope.~1~"), database_of("scope.~7~", owned=False, owner="anna")
+    both = {7: theirs, 1: mine}
+    facts = facts_of(database=None, kept=both)
+    assert Undo(wish_of("undo")).number(facts) == 1
+    assert Undo(wish_of("undo")).number(facts_of(kept={7: theirs})) == 7  # and that is refused
+    assert Undo(wish_of("undo", number=7)).number(facts) == 7
+    assert "scope.~1~" in guards.finishing(wish_of(), facts)
+    assert "scope.~7~" not in guards.finishing(wish_of(), facts)
+    only = facts_of(database=None, kept={7: theirs})
+    assert guards.finishing(wish_of(), only) == "make db-rebuild   finishes it"
+    assert source_of(facts, None) is mine
+    assert source_of(only, None) is None
+    odd = replace(theirs, encoding="LATIN1")
+    assert locale_options(facts_of(database=None, kept={7: odd})) == []
+    assert "LATIN1" in locale_options(facts_of(database=None, kept={7: replace(odd, owned=True)}))
 
 
 def test_what_a_rebuild_would_lose_and_what_loses_less():
@@ -212,20 +266,21 @@ def test_what_a_rebuild_would_lose_and_what_loses_less():
         kept = {1: database_of("scope.~1~")}
         old = database_of(contents=contents_of(table_of(rows=3), *tables))
         facts = facts_of(app=App(**app), kept=kept, database=old)
-        return Rebuild(wish_of()).loses(facts).partition("sequences 3")[2].partition(". ")[2]
+        return Rebuild(wish_of()).loses(facts).partition("sequences 3.")[2]
 
     assert says(differences=()) == (
-        "Its tables and columns are already those of the models, as far as Alembic sees,"
-        " so make db-clear is enough."
+        " Its tables and columns are already those of the models, as far as Alembic sees."
+        "\nmake db-clear   is enough"
     )
     models = {"sequences": ["id"]}
     assert says(differences=("x",), tables=models, full=["sequences"]) == ""
-    carry = "make db-rebuild CARRY=1 would bring the rows along"
-    assert says(differences=("x",), tables=models) == f"{carry}."
-    more = says(table_of("own", rows=2), differences=("x",), tables=models)
-    assert more == f"{carry}, but not own 2."
+    carry = "\nmake db-rebuild CARRY=1   would bring the rows along"
+    assert says(differences=("x",), tables=models) == carry
     assert says(differences=("x",), tables={"others": ["id"]}) == "", "none would come"
     assert says() == ""
+    both = database_of(contents=contents_of(table_of(rows=3), table_of("own", rows=2)))
+    facts = facts_of(app=App(differences=("x",), tables=models), database=both)
+    assert Rebuild(wish_of()).loses(facts).endswith(f"{carry}, but not own 2")
     half = facts_of(kept={1: database_of("scope.~1~")},
                     database=database_of(comment=UNFINISHED.format(1009)))  # fmt: skip
     carry = Rebuild(wish_of(carry=True))

@@ -90,6 +90,23 @@ def test_a_mend_is_folded_nowhere_but_before_its_explanation(terminal):
     assert screen.mends(Finding("", "make db-undo   does it")) == "      make db-undo # does it"
 
 
+def test_a_command_of_a_question_or_of_a_list_has_a_line_of_its_own(terminal):
+    """Folded, its first line would be about another database."""
+    shown, long = terminal(60), "make db-clear BACKSCOPE_DIR=../backscope-two POSTGRES_DB=other"
+    with pytest.raises(Refused):
+        screen.ask(f"{SENTENCE}\n{long}   is enough", "scope", "x", "y")
+    lines = bare(shown()[0]).splitlines()
+    assert lines[-2:] == ["      # is enough", f"      {long}"]
+    assert " ".join(lines[1:-2]) == SENTENCE
+    screen.row("Models", "a differs\nb differs", mend="make db-rebuild")
+    assert bare(shown()[0]).splitlines()[1:] == [
+        " " * 13 + "b differs",
+        " " * 13 + "make db-rebuild",
+    ]
+    screen.row("Models", "a differs", mend="make db-rebuild")
+    assert bare(shown()[0]) == "Models       a differs: make db-rebuild\n"
+
+
 def test_zsh_takes_no_comment_that_is_typed(monkeypatch):
     finding = Finding("", "make db-undo   does it")
     monkeypatch.setenv("SHELL", "/bin/zsh")

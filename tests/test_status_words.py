@@ -135,6 +135,7 @@ HALF = database_of(comment=UNFINISHED.format(1009))
         ({"database": HALF}, ""),  # what it was filled from is gone
         ({"kept": kept_of(), "database": None}, f"scope is not there: {CURES}"),
         ({"database": None}, ""),
+        ({"database": None, "kept": kept_of(owned=False)}, ""),  # it is another role's
         ({"database": EMPTY}, "scope has no tables and no revision: make db-rebuild"
          " POSTGRES_DB=scope   finishes it"),
         ({"database": EMPTY, "kept": kept_of()}, f"scope has no tables and no revision: {CURES}"),
@@ -233,6 +234,8 @@ def test_what_is_left_over_goes_with_one_command_and_is_nobodys():
     assert (
         status.left_over_in_words(facts_of(folders=folders_of("a", n8="c"), kept=bare)).what == ""
     )
+    hidden = status.left_over_in_words(replace(facts, hidden=("x", "y")))
+    assert hidden == Finding(f"{left.what}, unless of x or y, which scope cannot look into", "")
     one = facts_of(folders=folders_of("a", n2="c"))
     assert status.left_over_in_words(one).mend.endswith("   removes it")
     assert status.left_over_in_words(facts_of()).what == ""

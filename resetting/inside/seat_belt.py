@@ -40,7 +40,7 @@ def stranger(connection, target):
     if (database, user) != (target["database"], target["user"]):
         return f"Backscope opened {theirs}, not {ours}."
     if target["oid"] and oid != str(target["oid"]):
-        return f"Backscope opened another {theirs} than the {ours} that was shown."
+        return f"Backscope opened another {database} than the one that was shown."
     return ""
 
 
