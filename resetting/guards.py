@@ -25,7 +25,7 @@ def confirmation(wish: Wish, settings: Settings, loses: bool = False) -> Iterato
         yield Finding(what, f"{wish.make('status')}   shows the target")
     elif wish.confirm is not None and wish.meant and loses:
         names = [name for name in wish.left_out if VARIABLES[name] in wish.meant]
-        what = f"{' and '.join(names)} counts on the command line only, so all would be lost."
+        what = f"On the command line only, {' and '.join(names)} would count: all would be lost."
         unset = f"unset {' '.join(names)}   if not, or take it out of the makefile"
         yield Finding(what, f"{wish.again()}   if that is meant\n{unset}")
 

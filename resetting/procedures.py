@@ -78,8 +78,8 @@ class Procedure:
     def instead(self, facts: Facts) -> str:
         """Give what to do where nobody can be asked; first what loses nothing."""
         answer = self.wish.again(confirm=facts.settings.answer)
-        if any(step.asks for step in self.steps(facts)):  # what CONFIRM does not answer
-            return self.hint(facts)
+        if any(step.asks for step in self.steps(facts)):
+            return f"{self.hint(facts)}\n{answer}   answers this, but not what Backscope asks"
         if self.wish.meant:
             return f"{self.wish.again()}   is what may be meant"
         keeping = f"{self.wish.again(keep=True)}   loses nothing\n" if "keep" in self.takes else ""

@@ -60,7 +60,7 @@ def test_h49_what_was_meant_to_be_kept_is_not_lost_by_confirm(linked):
     ):  # fmt: skip
         result, calls = run(linked, MAKE, target, confirm, **{variable: text})
         assert (result.returncode, calls, linked.snapshot()) == (2, "", before), result
-        assert f"{variable} counts on the command line only" in result.stderr
+        assert f"On the command line only, {variable} would count" in result.stderr
         assert f"make {target} {variable}=" in result.stderr
 
 
