@@ -11,7 +11,7 @@ from . import Finding
 from .commands import allow_connections, identifier, numbered, qualified, quote, terminate
 from .contents import SEQUENCE_COLUMNS, Database
 from .facts import Facts, Lock, Session
-from .pairs import MISPLACED, half_carried, number_of, own_folder, pairs
+from .pairs import MISPLACED, half_carried, misplaced, number_of, own_folder, pairs
 from .settings import Settings
 from .wishes import VARIABLES, Wish
 
@@ -110,7 +110,9 @@ def half_built(wish: Wish, facts: Facts) -> Iterator[Finding]:
 def finishing(wish: Wish, facts: Facts, alone: str = "finishes it") -> str:
     """Give the commands that finish a rebuild, with the rows of what is kept or empty (H23)."""
     number, kept = next(iter(facts.ours.items()), (0, None))
-    if not kept:
+    if misplaced(facts):
+        return f"{wish.make('undo')}   moves the migrations first"
+    if not kept or (kept.contents and not kept.contents.rows):
         return f"{wish.make('rebuild')}   {alone}"
     lines = [f"{wish.make('rebuild', carry=True)}   finishes it, with the rows of {kept.name}",
              f"{wish.make('rebuild')}   finishes it, empty"]  # fmt: skip
@@ -214,10 +216,12 @@ def may_replace(wish: Wish, facts: Facts, databases: Sequence[Database]) -> Iter
 
 def to_be_ours(settings: Settings, change: str, database: str, on: str = "postgres") -> str:
     """Give where to name another database, and how this one's becomes ours: whose is it? (H14)."""
+    stray = [settings.change("POSTGRES_USER")] if "POSTGRES_USER" in settings.overrides else []
     names = ("POSTGRES_DB", "POSTGRES_DISPOSABLE_DB")
     other = [settings.change(name) for name in names if settings.values[name] == database]
+    other = [line if "   " in line else f"{line}   names another one" for line in other]
     who = f"if that is to be {settings.user}'s, as a superuser"
-    return "\n".join([*other, settings.superuser(change, on=on, who=who)])
+    return "\n".join([*stray, *other, settings.superuser(change, on=on, who=who)])
 
 
 def template(facts: Facts, options: Sequence[str]) -> Iterator[Finding]:
@@ -240,5 +244,5 @@ def template(facts: Facts, options: Sequence[str]) -> Iterator[Finding]:
 
 def undo_begun(wish: Wish, facts: Facts) -> Iterator[Finding]:
     """Yield that an undo was interrupted, which comes before anything else (H44)."""
-    if any(place is not None for _, place in pairs(facts).moves()):  # not only back to migrations
+    if misplaced(facts):
         yield Finding(f"The migrations are {MISPLACED}.", f"{wish.make('undo')}   finishes it")

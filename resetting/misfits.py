@@ -89,11 +89,17 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
     settings, app = facts.settings, facts.app
     git = f"git -C {tilde(settings.checkout)}"
     edited = f"{git} diff flaskr   tells what was edited"
-    if app.missing:
+    routes = f"cd {tilde(settings.checkout)} && {beside('flask')} routes   shows it all"
+    top, named = app.missing.partition(".")[0], settings.environ.get("FLASK_APP", "")
+    if top and Path(named.partition(":")[0]).stem == top:
+        what = f"FLASK_APP is {quote(named)}, which this checkout has not."
+        yield Finding(what, settings.change("FLASK_APP"))
+    elif top and not any((settings.checkout / one).exists() for one in (top, f"{top}.py")):
         what = f"Backscope's {app.missing} is missing in the environment {tilde(Path(sys.prefix))}."
-        mend, own = install(settings.checkout / "requirements.txt"), Path(sys.prefix).parents
+        mend, parents = install(settings.checkout / "requirements.txt"), Path(sys.prefix).parents
         right = f"{activate(settings.checkout)}\n{mend}   if the active one is the right one"
-        yield Finding(what, mend if settings.checkout in own else right)
+        mend = mend if settings.checkout in parents else right
+        yield Finding(what, f"{mend}\n{routes}")
     elif app.kind == "PermissionError" and "logs" in app.error:
         what, logs = f"Backscope cannot write its log: {app.error}.", settings.checkout / "logs"
         place = logs if logs.exists() else settings.checkout
@@ -101,8 +107,7 @@ def backscope(wish: Wish, facts: Facts, clears: bool) -> Iterator[Finding]:
         yield Finding(what, remove if os.access(place, os.W_OK) else writing(place))
     elif app.error:
         kind = "" if app.kind in ("NoAppException", app.error) else app.kind
-        said = "Backscope does not load"
-        mend = f"cd {tilde(settings.checkout)} && {beside('flask')} routes   shows it all"
+        said, mend = "Backscope does not load", routes
         if app.loads:
             said, mend = "Backscope's models cannot be used", edited
         why = ": ".join(filter(None, [said, kind, app.error.rstrip(".")]))
@@ -200,7 +205,8 @@ def no_connection(settings: Settings, text: str) -> Finding:
     elif "translate host name" in text:
         mend = settings.change("POSTGRES_HOST")
     elif re.search("password|authentication", reason):
-        names = [name for name in ("POSTGRES_USER", "POSTGRES_PASSWORD") if settings.values[name]]
+        names = [name for name in ("POSTGRES_USER", "POSTGRES_PASSWORD")
+                 if settings.values[name] or name in settings.environ]  # fmt: skip
         unset = [name for name in names if settings.origin(name) == "default"]
         if unset:
             reason += f", and {' and '.join(unset)} {'are' if unset[1:] else 'is'} not set"

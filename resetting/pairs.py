@@ -198,3 +198,8 @@ def pairs(facts: Facts) -> Pairs:
         {number: folder.revisions for number, folder in folders.numbered.items()},
         frozenset(facts.others) - ours,  # a copy of ours records the same
     )
+
+
+def misplaced(facts: Facts) -> bool:
+    """Say whether migrations have to move before a rebuild: not only back to `migrations`."""
+    return any(place is not None for _, place in pairs(facts).moves())

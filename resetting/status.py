@@ -169,15 +169,19 @@ def left_over_in_words(facts: Facts) -> Finding:
     left = [folder for folder in facts.folders.numbered.values()
             if folder not in theirs and not shared(facts, folder)]  # fmt: skip
     names = ", ".join(folder.path.name for folder in left)
-    sure = left and not facts.hidden and all(folder.read for folder in left)
+    settings, elsewhere = facts.settings, {"POSTGRES_HOST", "POSTGRES_PORT", "PGHOST"}
+    away = elsewhere.intersection(settings.overrides)
+    sure = left and not facts.hidden and not away and all(folder.read for folder in left)
     mend = ""
     if sure and not pairs(facts).next_move():  # which changes the numbers
         mend = f"{removal(left)}   removes {'it' if len(left) == 1 else 'them'}"
-    but = "" if sure else ", as far as their files tell"
+    but = "" if all(folder.read for folder in left) else ", as far as their files tell"
     if facts.hidden:
         hidden = " or ".join(facts.hidden[:HANDFUL])
-        but = f", unless of {hidden}, which {facts.settings.user} cannot look into"
-    what = f"{names}: of no database on {facts.settings.where}{but}"
+        but = f", unless of {hidden}, which the role {settings.user} cannot look into"
+    if away:
+        but += ", but perhaps of one on the server that .env names"
+    what = f"{names}: of no database on {settings.where}{but}"
     return Finding(what if left else "", mend)
 
 

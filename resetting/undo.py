@@ -120,13 +120,13 @@ class Undo(Procedure):
         name = now.settings.database
         if self.begun(now) or not now.contents:
             raise Failed(self.afterwards(before, now))
-        done = f"{name} is {'swapped' if before.database else 'back'}"
-        if not self.swaps(before):
-            state = pairs(now)
-            ours = (
-                "" if holds(state.folder, state.current) else f", but those of {name} are missing"
-            )
-            done = f"The migrations are where they belong{ours}; the databases stay as they are"
+        state = pairs(now)
+        lacking = bool(state.current) and not holds(state.folder, state.current)
+        ours = f", but those of {name} are missing" if lacking else ""
+        done = f"The migrations are where they belong{ours}; the databases stay as they are"
+        if self.swaps(before):
+            ours = ", but its migrations are missing" if lacking else ""
+            done = f"{name} is {'swapped' if before.database else 'back'}{ours}"
         return f"{done}: {now.database.described}" if now.database else done
 
     def unchanged(self, before: Facts, now: Facts) -> bool:

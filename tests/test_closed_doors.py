@@ -28,7 +28,7 @@ def test_what_is_kept_of_a_closed_database_is_not_called_left_over(full):
         result = full.run("status")
         seen = table(result)
         assert "rm -r" not in seen["Left over"]
-        others = "unless of (.* or )?" + re.escape(name) + "( or .*)?, which scope cannot look into"
+        others = f"unless of (.* or )?{re.escape(name)}( or .*)?, which the role scope cannot look"
         assert re.search(others, seen["Left over"])
         if name != full.name:
             assert seen["Kept"].startswith(f"{name}: ?, cannot be looked into")

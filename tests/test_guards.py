@@ -142,8 +142,11 @@ def test_an_unfinished_rebuild_is_not_painted_over():
     (finding,) = guards.half_built(wish_of("clear"), facts_of(database=empty))
     assert finding.mend == "make db-rebuild   finishes it"
     kept = {1: database_of("scope.~1~")}  # a KEEP=1 or CARRY=1 was killed before it was filled
-    for guard, database in ((guards.half_built, empty), (guards.usable, None)):
-        (finding,) = guard(wish_of("clear"), facts_of(database=database, kept=kept))
+    for guard, database, folders in (
+        (guards.half_built, empty, folders_of(None, n1="a")), (guards.usable, None, folders_of()),
+    ):  # fmt: skip
+        facts = facts_of(database=database, kept=kept, folders=folders)
+        (finding,) = guard(wish_of("clear"), facts)
         assert finding.mend.splitlines()[-3:] == [
             "make db-rebuild CARRY=1   finishes it, with the rows of scope.~1~",
             "make db-rebuild   finishes it, empty", "make db-undo N=1   brings scope.~1~ back",
@@ -231,6 +234,17 @@ def test_h47_rows_that_a_policy_hides():
     assert list(guards.sequence_table(wish_of("unflag"), locked)) == []
 
 
+def test_h44_nothing_is_advised_that_misplaced_migrations_refuse():
+    """As after a killed undo of a half-built database: the rebuild would refuse."""
+    empty = database_of(contents=contents_of())
+    kept = {2: database_of("scope.~2~", revisions="b")}
+    facts = facts_of(database=empty, kept=kept, folders=folders_of("b"))
+    (finding,) = guards.undo_begun(wish_of(), facts)
+    assert finding.mend == "make db-undo   finishes it"
+    (finding,) = guards.half_built(wish_of("clear"), facts)
+    assert finding.mend == "make db-undo   moves the migrations first"
+
+
 def test_h13_h14_what_the_server_does_not_allow():
     assert list(guards.may_replace(wish_of(), facts_of(), [database_of()])) == []
     facts = facts_of(maintained=False, creates=False)
@@ -242,6 +256,10 @@ def test_h13_h14_what_the_server_does_not_allow():
         assert command in line
     assert found[2].what == "scope is owned by boss, so scope may not drop or rename it."
     assert found[2].mend.startswith("${EDITOR:-vi} ")  # it is whose it is: name another one
+    assert found[2].mend.splitlines()[0].endswith("   names another one")
+    stray = facts_of(settings=settings_of({"POSTGRES_USER": "boss"}))
+    (other,) = guards.may_replace(wish_of(), stray, [database_of(owned=False)])
+    assert other.mend.startswith("unset POSTGRES_USER ")
     dis = facts_of(settings=settings_of(POSTGRES_DISPOSABLE_DB="dis"))
     for name, lines in (("dis", 2), ("scope.~1~", 1)):
         (other,) = guards.may_replace(wish_of(), dis, [database_of(name, owned=False)])

@@ -180,6 +180,7 @@ def test_undo_of_half_a_pair(kept):
     assert "its migrations are not there" in kept.run("status").out
     result = kept.run("undo")
     assert result.code == 0, result
+    assert f"{name} is swapped, but its migrations are missing: " in result.out
     assert kept.mine() == {name: oids[f"{name}.~1~"], f"{name}.~1~": oids[name]}
     kept.postgres.sql(f'DROP DATABASE "{name}.~1~"')
     assert "is kept as number 1, only a folder of migrations" in kept.refused("undo", "1").err

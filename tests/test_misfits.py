@@ -198,4 +198,30 @@ def test_h2_an_environment_of_the_checkouts_own_is_not_to_be_changed(monkeypatch
     assert other.mend.splitlines()[1].endswith("   if the active one is the right one")
     monkeypatch.setattr(sys, "prefix", "/srv/backscope/.venv")
     (own,) = misfits.backscope(wish_of(), facts_of(app=App(missing="x")), clears=False)
-    assert own.mend.endswith("/pip install -r /srv/backscope/requirements.txt")
+    pip, routes = own.mend.splitlines()
+    assert pip.endswith("/pip install -r /srv/backscope/requirements.txt")
+    assert routes.endswith("/flask routes   shows it all")
+
+
+def test_h17_a_module_of_the_checkouts_own_is_nothing_that_pip_could_install(tmp_path):
+    (tmp_path / "flaskr").mkdir()
+    (tmp_path / "tools.py").touch()
+    seen = facts_of(settings=settings_of(checkout=tmp_path))
+    for missing in ("flaskr.nscope.modles", "tools.x"):
+        app = App(missing=missing, kind="ModuleNotFoundError", error=f"No module named '{missing}'")
+        (finding,) = misfits.backscope(wish_of(), replace(seen, app=app), clears=False)
+        assert finding.what == (
+            f"Backscope does not load: ModuleNotFoundError: No module named '{missing}'."
+        )
+        assert finding.mend.endswith("flask routes   shows it all")
+    (finding,) = misfits.backscope(wish_of(), replace(seen, app=App(missing="flask")), clears=False)
+    assert finding.what.startswith("Backscope's flask is missing in")
+
+
+@pytest.mark.parametrize("named", ["shop", "shop.py", "shop.wsgi:app", "../x/shop.py:create('a')"])
+def test_h37_another_projects_flask_app_is_named(named):
+    settings = settings_of({"FLASK_APP": named})
+    app = App(missing="shop", kind="NoAppException", error="Could not import 'shop'.")
+    (finding,) = misfits.backscope(wish_of(), facts_of(settings=settings, app=app), clears=False)
+    assert finding.what.startswith("FLASK_APP is ")
+    assert finding.mend.startswith("unset FLASK_APP ")

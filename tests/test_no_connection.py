@@ -51,6 +51,8 @@ def test_h10_what_is_not_set_is_named_and_what_is_exported_is_changed_there():
     assert what.endswith(", and POSTGRES_USER and POSTGRES_PASSWORD are not set.")
     what = no_connection(settings_of(POSTGRES_USER=None), error).what
     assert what.endswith(", and POSTGRES_USER is not set.")
+    empty = no_connection(settings_of({"POSTGRES_PASSWORD": ""}), error)
+    assert empty.mend.startswith("unset POSTGRES_PASSWORD ")
     exported = no_connection(settings_of({"POSTGRES_USER": "x"}), error)
     assert exported.mend.startswith("unset POSTGRES_USER ")
 

@@ -252,6 +252,8 @@ def test_h14_what_somebody_else_keeps_is_not_ours_to_take():
     assert Undo(wish_of("undo", number=7)).number(facts) == 7
     assert "scope.~1~" in guards.finishing(wish_of(), facts)
     assert "scope.~7~" not in guards.finishing(wish_of(), facts)
+    bare = facts_of(database=None, kept={1: replace(mine, contents=contents_of())})
+    assert guards.finishing(wish_of(), bare) == "make db-rebuild   finishes it", "no rows are there"
     only = facts_of(database=None, kept={7: theirs})
     assert guards.finishing(wish_of(), only) == "make db-rebuild   finishes it"
     assert source_of(facts, None) is mine

@@ -235,7 +235,12 @@ def test_what_is_left_over_goes_with_one_command_and_is_nobodys():
         status.left_over_in_words(facts_of(folders=folders_of("a", n8="c"), kept=bare)).what == ""
     )
     hidden = status.left_over_in_words(replace(facts, hidden=("x", "y")))
-    assert hidden == Finding(f"{left.what}, unless of x or y, which scope cannot look into", "")
+    unless = "unless of x or y, which the role scope cannot look into"
+    assert hidden == Finding(f"{left.what}, {unless}", "")
+    moved = replace(facts, settings=settings_of({"POSTGRES_PORT": "5433"}))
+    away = status.left_over_in_words(moved)
+    assert away.what.endswith("on localhost:5433, but perhaps of one on the server that .env names")
+    assert away.mend == ""
     one = facts_of(folders=folders_of("a", n2="c"))
     assert status.left_over_in_words(one).mend.endswith("   removes it")
     assert status.left_over_in_words(facts_of()).what == ""

@@ -201,6 +201,8 @@ def test_h44_how_far_an_undo_came_is_said():
     assert undo.result(begun, elsewhere).startswith(
         "The migrations are where they belong, but those of scope are missing; the databases stay"
     )
+    bare = replace(elsewhere, database=database_of(contents=contents_of(), oid=9))
+    assert "missing" not in undo.result(begun, bare)  # it records none
     alone = replace(before, database=None)
     assert [label for label, _ in undo.rows(alone)] == ["Comes"]
 

@@ -117,7 +117,7 @@ def compare(database, name):
     changes = [change for one in found for change in (one if isinstance(one, list) else [one])]
     words = [in_words(change, name) for change in changes]
     full = [change[2] for change in changes if unfit(change)]
-    return {"differences": list(filter(None, words)), "full": full}
+    return {"differences": sorted(filter(None, words)), "full": full}
 
 
 def in_words(change, name):
