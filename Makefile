@@ -30,7 +30,7 @@ reset-switches := SEQ N KEEP CARRY FORCE CONFIRM PRODUCTION
 reset-words := $(reset-switches) BACKSCOPE_DIR VERBOSE NO_COLOR PG_BIN POSTGRES_% APP_ENVIRONMENT
 reset-given := $(filter $(reset-words) PYTHON,$(RESET_VARIABLES))
 $(foreach v,$(reset-given),$(eval override $v := $$(value $v)))
-export PYTHON
+export PYTHON $(reset-given)
 
 # An odd goal stops all before anything runs. The goals of a makefile that includes this one
 # are not known yet: there, only what was meant as a value is odd.
@@ -59,10 +59,11 @@ $(if $(reset-odd),$(error $(if $(filter $(reset-tools),$(reset-odd)),$(reset-odd
 # plus: whatever is believed of the flags, make -n, -q and -t cannot run the real one.
 reset-dry = $(findstring n,$(reset-flags))
 reset-door = $(reset-set) "$$RESET_HERE/bin/backscope-reset" --make $(@:db-%=%)
-# What a makefile around this one sets and does not export is for Python to judge, too.
-reset-set = $(foreach v,$(filter $(reset-words),$(.VARIABLES)),$(if \
-  $(filter file override,$(origin $v)),$v=$(call reset-quote,$($v))))
-reset-values = $(foreach v,RESET_HERE RESET_FILE RESET_CALLER RESET_VARIABLES PYTHON,\
+# What a makefile around this one sets and does not export is for Python to judge, too; but no
+# password gets into an argument list.
+reset-found = $(filter-out $(RESET_VARIABLES) %PASSWORD,$(filter $(reset-words),$(.VARIABLES)))
+reset-set = $(foreach v,$(reset-found),$(if $(filter file override,$(origin $v)),$v=$(call reset-quote,$($v))))
+reset-values = $(foreach v,RESET_HERE RESET_FILE RESET_CALLER RESET_VARIABLES PYTHON $(reset-given),\
   $v=$(call reset-quote,$($v)))
 reset-said = $(shell { export $(reset-values); $(reset-door) --dry-run || echo :failed:; } | \
   sed 's/^/|/; s/ /:_:/g')

@@ -188,6 +188,20 @@ def test_h49_what_a_makefile_around_this_one_sets_is_judged_too(calls):
         assert "variables FORCE\n" in told
 
 
+def test_h25_no_password_gets_into_the_arguments_of_a_shell(calls):
+    shell = calls.script(
+        calls.checkout / "shell", '#!/bin/sh\necho "$*" >>log; exec /bin/sh "$@"\n'
+    )
+    (calls.checkout / "GNUmakefile").write_text("POSTGRES_PASSWORD := pw-2\ninclude Makefile\n")
+    for file in ("Makefile", "GNUmakefile"):
+        said = calls.make("-f", file, f"SHELL={shell}", "db-clear", "POSTGRES_PASSWORD=pw-1").told
+        assert "POSTGRES_PASSWORD<pw-1>" in said
+        calls.make("-f", file, f"SHELL={shell}", "db-clear")
+    log = (calls.checkout / "log").read_text()
+    assert "--make clear" in log
+    assert "pw-" not in log
+
+
 def test_the_goals_of_a_makefile_that_includes_this_one(calls):
     (calls.checkout / "GNUmakefile").write_text(
         "include Makefile\nserve: ; @echo served\ntest: ; @echo tested\nhelp: ; @echo helped\n"
