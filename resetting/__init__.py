@@ -1,46 +1,34 @@
-"""What can go wrong, as data. Knows nothing of how it is found, shown or mended."""
+"""What can go wrong, as data: a sentence, and the commands that help."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Iterable, NoReturn
+from typing import Iterable
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A sentence, with lines of a list below it, and the commands that mend it, a line each."""
+class Problem:
+    """A full sentence, perhaps with lines of a list below it, and what helps.
 
-    what: str
-    mend: str
+    An advice is a command as it is typed, and what it is for.
+    """
+
+    def __init__(self, what: str, *advice: tuple[str, str]) -> None:
+        self.what, self.advice = what, advice
 
 
 class Refused(Exception):
-    """Nothing was changed, and `findings` say why."""
-
-    def __init__(self, *findings: Finding) -> None:
-        super().__init__(*findings)
-        self.findings = findings
-
-
-def refuse(findings: Iterable[Finding]) -> None:
-    """Raise Refused if there are any findings."""
-    found = list(findings)
-    if found:
-        raise Refused(*found)
+    """Nothing was changed; its arguments are the problems that say why. Exit status 2."""
 
 
 class Failed(Exception):
-    """Something was begun and is not as it should be: what, the steps done, what helps."""
-
-    def __init__(self, finding: Finding, done: tuple[str, ...] = ()) -> None:
-        super().__init__(finding)
-        self.finding, self.done = finding, done
-
-
-def fail(what: str, mend: str) -> NoReturn:
-    """Raise Failed with a finding."""
-    raise Failed(Finding(what, mend))
+    """Something was begun and is not as it should be; its argument is the problem. Status 1."""
 
 
 class Interrupted(Failed):
-    """A signal asked the tool to end."""
+    """A signal ended the run; its argument is a problem, too. Exit status 130."""
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise Refused if there are any problems, each once."""
+    found = {one.what: one for one in problems}
+    if found:
+        raise Refused(*found.values())

@@ -1,177 +1,207 @@
-"""Commands as data: a step, and how it is written. Knows no settings and runs nothing.
-
-`a.~1~` is a GNU numbered backup (Info page "Backup options" of coreutils).
-"""
+"""The other commands: clear some sequences, un-flag, undo, disposable, status."""
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Iterable
+import time
+from typing import Iterator, Sequence
+
+from . import Failed, Problem, backups
+from .options import Options
+from .procedure import Procedure
+from .state import Database, Session, State, count
+from .steps import Step, identifier, literal, numbered, psql, rename, tilde
+
+STUCK = 'values_requested AND "values" IS NULL'  # what a download that never finished leaves
 
 
-@dataclass(frozen=True)
-class Step:
-    """A command of a procedure; its output goes into the command `into`, if there is one."""
+def named(ids: Sequence[str]) -> str:
+    """Name some sequences; from ten on the rest is only counted."""
+    return " ".join(ids[:10]) + (f" and {len(ids) - 10:,} more" if len(ids) > 10 else "")
 
-    argv: tuple[str, ...]
-    into: Step | None = None
-    asks: bool = False  # it talks to the user itself, so the terminal is its own
+
+class Forget(Procedure):
+    """Clear only some sequences."""
+
+    takes = ("SEQ", *Procedure.takes)
+    sql, title, done = "DELETE FROM {} WHERE {}", "delete", "cleared"
+
+    @staticmethod
+    def looks_for(options: Options) -> str:
+        return f"id IN ({', '.join(map(literal, options['SEQ'].split()))})"
+
+    def problems(self) -> Iterator[Problem]:
+        yield from self.usable()
+        if self.state.database.tables and not self.state.database.find(None, "sequences"):
+            yield Problem(
+                "There is no table sequences.", (self.options.other("status"), "shows it")
+            )
+
+    def in_the_way(self) -> Sequence[Session]:
+        """Give who holds a lock that waits for a change of rows ("Table-Level Lock Modes")."""
+        strong = re.compile(r"sequences in (Share|ShareRowExclusive|Exclusive|AccessExclusive)Lock")
+        return [s for s in super().in_the_way() if any(map(strong.fullmatch, s.locks))]
+
+    def loses(self) -> str:
+        what = f"This clears {self.options['SEQ']} of {self.state.database.name}."
+        return what if self.unusual() else ""
+
+    def steps(self) -> Iterator[Step]:
+        database = self.state.database
+        table, found = database.find(None, "sequences"), database.found
+        if table and found != []:
+            yield from self.ending()
+            name = identifier(table.schema, table.name)
+            some = "sequences" if found is None else count(len(found), "sequence")
+            sql = self.sql.format(name, self.looks_for(self.options))
+            yield psql(database.name, sql, title=f"{self.title} {some}")
+
+    def check(self, now: State) -> str:
+        old, new = self.state.database.found or (), now.database.found
+        if new is None or new:
+            raise Failed(Problem(f"Not {self.done}: {named(new or ()) or 'that cannot be seen'}."))
+        return f"{count(len(old), 'sequence')} {self.done}: {named(old)}"
+
+
+class Unflag(Forget):
+    """Un-flag downloads that never finished."""
+
+    help = "un-flag downloads that never finished; keep what is cached"
+    exact = True
+    sql = "UPDATE {} SET values_requested = false WHERE {}"
+    title, done = "un-flag", "un-flagged"
+
+    @staticmethod
+    def looks_for(options: Options) -> str:
+        return f"{STUCK} AND {Forget.looks_for(options)}" if options["SEQ"] else STUCK
+
+    def loses(self) -> str:
+        return ""
+
+
+class Undo(Procedure):
+    """Swap a kept pair with the current one; run again, it swaps them back."""
+
+    help = "swap a kept pair with the current one; again: swap back"
+    takes = ("N", *Procedure.takes)
 
     @property
-    def program(self) -> str:
-        """The name of the program."""
-        return self.argv[0]
+    def number(self) -> int:
+        """The pair that is meant: the one asked for, else our newest; 0: there is none."""
+        ours = (n for n, one in self.state.kept.items() if one.owned)
+        return int(self.options["N"] or 0) or next(ours, next(iter(self.state.kept), 0))
 
-    def words(self, room: int = sys.maxsize) -> list[str]:
-        """Give the words of the command as a shell takes them; SQL in lines of `room` columns."""
-        pairs = zip(("", *self.argv), self.argv)
-        words = [in_lines(word, room) if last == "-c" else quote(word) for last, word in pairs]
-        return [*words, "|", *self.into.words(room)] if self.into else words
+    @property
+    def kept(self) -> Database:
+        """Its database, which may not be there."""
+        name = numbered(self.state.database.name, self.number)
+        return self.state.kept.get(self.number, Database(name))
 
-    def __str__(self) -> str:
-        return " ".join(self.words())
-
-
-def quote(word: str) -> str:
-    """Give `word` as a shell takes it; unlike shlex.quote, `a.~1~` is left as people write it."""
-    plain = re.fullmatch(r"[\w@%+,./:-][\w@%+=,./:~-]*", word, re.A)
-    if plain and "=~" not in word and ":~" not in word:
-        return word
-    return f'"{word}"' if "'" in word and not re.search(r'["$`\\!]', word) else shlex.quote(word)
-
-
-def in_lines(word: str, room: int) -> str:
-    """Give `word` as a shell takes it; SQL in lines of `room` columns, where it has spaces."""
-    parts = re.findall(r"""(?:"[^"]*"|'[^']*'|\$\$.*?\$\$|[^\s"'$]|\$)+""", word)
-    if len(quote(word)) <= room or " ".join(parts) != word:
-        return quote(word)
-    lines = parts[:1]
-    for part in parts[1:]:
-        if len(lines[-1]) + len(part) + 1 > room:
-            lines.append(f"  {part}")
+    def problems(self) -> Iterator[Problem]:
+        if self.kept.oid:
+            yield from self.rights(self.kept, self.state.database)
+            yield from self.swap(self.kept, self.state.database)
         else:
-            lines[-1] += f" {part}"
-    return quote("\n  ".join(lines))
+            what = f"there is no {self.kept.name}" if self.number else "nothing is kept"
+            status = (self.options.other("status"), "lists what is kept")
+            yield Problem(f"Nothing can be swapped in: {what}.", status)
+
+    def in_the_way(self) -> Sequence[Session]:
+        return [*self.kept.sessions, *self.state.database.sessions]
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        if self.kept.oid:
+            yield "Comes back", f"{self.kept.name}: {self.kept}"
+
+    def steps(self) -> Iterator[Step]:
+        yield from self.ending()
+        name, kept = self.state.database.name, self.kept.name
+        waits = numbered(name, 0)
+        both = [(kept, waits), (name, kept), (waits, name)]
+        yield rename(*(both if self.state.database.oid else [(kept, name)]))
+        yield from backups.swap_folders(self.state, self.number)
+
+    def check(self, now: State) -> str:
+        if now.database.oid != self.kept.oid or backups.unfinished_swap(now):
+            raise Failed(Problem("The undo is not finished."))
+        return f"{now.database.name} is back: {now.database}"
 
 
-def halves(line: str) -> tuple[str, str]:
-    """Give a command, and what it is for, which stands behind three spaces."""
-    words, gap, purpose = line.rpartition("   ")
-    try:
-        shlex.split(words)
-    except ValueError:  # the spaces are in a name
-        gap = ""
-    return (words, purpose) if gap else (line, "")
+class Disposable(Procedure):
+    """Make POSTGRES_DISPOSABLE_DB anew, empty."""
+
+    help = "make POSTGRES_DISPOSABLE_DB anew, empty, for flask test"
+    variable = "POSTGRES_DISPOSABLE_DB"
+
+    def problems(self) -> Iterator[Problem]:
+        yield from self.rights(self.state.database)
+
+    def loses(self) -> str:
+        """Ask if it is not .env that calls it disposable there, or if not all can be seen."""
+        settings, database = self.state.settings, self.state.database
+        moved = {"POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER"} & set(settings.overrides)
+        ours = settings.dotenv.get(self.variable) == database.name and settings.local and not moved
+        seen = all(table.rows is not None for table in database.tables or [])
+        what = f"This wipes out {database.name}: {database.counts}."
+        return (
+            what
+            if database.counts
+            and database.usable
+            and not (ours and seen and database.tables is not None)
+            else ""
+        )
+
+    def steps(self) -> Iterator[Step]:
+        yield from self.dropdb()
+        yield backups.createdb(self.state)
+
+    def check(self, now: State) -> str:
+        if now.database.oid in (0, self.state.database.oid) or now.database.counts:
+            raise Failed(Problem(f"{now.database.name} is not there, or not empty."))
+        return f"{now.database.name} is there, empty"
 
 
-def tilde(path: Path) -> str:
-    """Give `path` with the home folder as ~, as a shell takes it; sudo's is not the reader's."""
-    try:
-        if "SUDO_USER" in os.environ:
-            raise ValueError
-        inner = path.relative_to(Path.home())
-    except (ValueError, RuntimeError):
-        return quote(str(path))
-    return f"~/{quote(str(inner))}" if inner.parts else "~"
+class Status(Procedure):
+    """Show the state of things; nothing is changed."""
 
+    help = "show what there is, and what would be refused"
+    takes = ()
+    probes = True
+    looks_for = Unflag.looks_for
 
-def numbered(name: str, number: int) -> str:
-    """Give what the database or folder `name` is called when it is set aside."""
-    return f"{name}.~{number}~"
+    def rows(self) -> Iterator[tuple[str, str]]:
+        state, database, found = self.state, self.state.database, self.state.app.differences
+        if database.oid and database.tables is not None:
+            lost = not database.revisions <= (state.migrations or frozenset())
+            yield "Revision", database.revision + ", not among the migrations" * lost
+        if found is not None:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            differ = f"flask db migrate would {', '.join(found[:3])}{more}"
+            yield "Models", differ if found else "no table or column differs, says Alembic"
+        if database.found:
+            yield "Stuck", named(database.found)
+        for number, one in sorted(state.kept.items()):
+            folder = state.settings.checkout / numbered("migrations", number)
+            since = time.localtime(folder.lstat().st_ctime if number in state.folders else 0)
+            words = time.strftime("kept %Y-%m-%d %H:%M", since)  # when it was renamed
+            yield "Kept", f"{one.name}: {one}, {words if since.tm_year > 1970 else 'no migrations'}"
 
-
-def identifier(name: str) -> str:
-    """Give `name` as SQL (PostgreSQL's manual, "Identifiers and Key Words")."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def qualified(table: str) -> str:
-    """Give a table, perhaps with its schema, as SQL."""
-    return ".".join(map(identifier, table.split(".", 1)))
-
-
-def dollars(text: str) -> str:
-    """Give `text` as a SQL string without quotes, which a shell has, too ("String Constants")."""
-    return f"$${text}$$" if "$" not in text else literal(text)
-
-
-def literal(text: str) -> str:
-    """Give `text` as a SQL string, in dollars where that reads well."""
-    if "$" not in text and " " in text:
-        return f"$${text}$$"
-    escape = "E" if "\\" in text else ""
-    return escape + "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def conninfo(name: str) -> str:
-    """Give a database for `psql -d`, which takes a=b and postgresql://x for more (H26)."""
-    return name if re.fullmatch(r"\w[\w.~ -]*", name) else f"dbname={conninfo_value(name)}"
-
-
-def conninfo_value(text: str) -> str:
-    """Give a value of a connection string (libpq, "Keyword/Value Connection Strings")."""
-    quoted = "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return text if re.fullmatch(r"[\w.:/~-]+", text) else quoted
-
-
-def before_a_name(name: str) -> list[str]:
-    """Give what has to stand before a name that begins with a dash (H26)."""
-    return ["--", name] if name.startswith("-") else [name]
-
-
-def dropdb(name: str, force: bool = False) -> Step:
-    """Make the step that drops a database; with `force` its sessions are ended (H11)."""
-    options = ["--force"] if force else []
-    return Step(("dropdb", *options, *before_a_name(name)))
-
-
-def createdb(name: str, *options: str) -> Step:
-    """Make the step that creates a database."""
-    return Step(("createdb", *options, *before_a_name(name)))
-
-
-def flask(*words: str, asks: bool = False) -> Step:
-    """Make a step of Backscope's own commands."""
-    return Step(("flask", *words), asks=asks)
-
-
-def psql(database: str, *statements: str) -> Step:
-    """Make a step of psql, without ~/.psqlrc (H28).
-
-    Several statements are one transaction (PostgreSQL's manual, "Multiple Statements in
-    a Simple Query").
-    """
-    return Step(("psql", "-X", "-d", conninfo(database), "-c", "; ".join(statements)))
-
-
-def copy(source: str, target: str, table: str, columns: list[str], *after: str) -> Step:
-    """Make the step that copies columns of a table into the same table of another database."""
-    names = ", ".join(map(identifier, columns))
-    into = psql(target, f"COPY {table} ({names}) FROM STDIN", *after)
-    return Step(psql(source, f"COPY (SELECT {names} FROM {table}) TO STDOUT").argv, into=into)
-
-
-def mv(old: str, new: str) -> Step:
-    """Make the step that renames a folder of migrations."""
-    return Step(("mv", old, new))
-
-
-def terminate(pids: Iterable[int]) -> str:
-    """Give the statement that ends some sessions."""
-    return f"SELECT {', '.join(f'pg_terminate_backend({pid})' for pid in pids)}"
-
-
-def allow_connections(name: str, allow: bool) -> str:
-    """Give the statement that opens or closes a database (ALTER DATABASE)."""
-    return f"ALTER DATABASE {identifier(name)} ALLOW_CONNECTIONS {str(allow).lower()}"
-
-
-def rename(*pairs: tuple[str, str], opening: Iterable[str] = ()) -> Step:
-    """Make the step that renames databases and opens some, all in one transaction."""
-    renames = [f"ALTER DATABASE {identifier(a)} RENAME TO {identifier(b)}" for a, b in pairs]
-    return psql("postgres", *renames, *(allow_connections(name, True) for name in opening))
+    def advice(self) -> Iterator[tuple[str, str]]:
+        """Yield the commands that finish or mend what was shown, or remove what is kept."""
+        state, other, removals = self.state, self.options.other, []
+        for one in self.swap():
+            yield from one.advice
+        if state.app.differences and not state.source:
+            yield other("rebuild", CARRY="1"), "brings it up to the models, with its rows"
+        if state.database.found:
+            yield other("unflag"), "un-flags what is stuck"
+        ours = [(n, kept.name) for n, kept in state.kept.items() if kept.owned]
+        for number, name in ours if state.database.oid and not state.source else ():
+            folder = tilde(state.settings.checkout / numbered("migrations", number))
+            drop = state.settings.client("dropdb", name)
+            removals.append(f"{drop} && rm -r {folder}" if number in state.folders else drop)
+        for number, name in ours[:1]:
+            yield other("undo", N=str(number)), f"brings {name} back"
+            yield from [(removal, f"removes {name}") for removal in removals[:1]]
+        if removals[1:]:
+            yield " && ".join(removals), "removes all that is kept"

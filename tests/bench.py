@@ -1,11 +1,9 @@
 """Time the tool against the same commands typed by hand; `make bench` runs it.
 
-It runs on a throw-away server (bin/with-postgres) and a copy of the stand-in
-Backscope, or of the checkout in BACKSCOPE_DIR with the environment of PYTHON.
-Every figure is a ratio of medians of runs that alternated; BENCH_ROUNDS sets how many.
+It runs on a throw-away server and a copy of the stand-in Backscope, or of the checkout in
+BACKSCOPE_DIR with the environment of PYTHON. Every figure is a ratio of medians of runs that
+alternated; BENCH_ROUNDS sets how many.
 """
-
-from __future__ import annotations
 
 import os
 import shutil
@@ -14,124 +12,108 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Any
 
 import pexpect
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS = max(7, int(os.environ.get("BENCH_ROUNDS", "7")))
-BY_HAND = """set -e
-dropdb scope
-mv migrations old.$$
-createdb scope
-flask db init
-flask db migrate
-flask db upgrade
-"""
-# 2,500 incompressible bytes a row, so that `size` MB are on the disk.
-FILLER = (
-    "CREATE TABLE filler AS SELECT i, (SELECT string_agg(md5((random() * i * j)::text), '')"
-    " FROM generate_series(1, 75) j) FROM generate_series(1, {rows}) i"
+ROUNDS = max(3, int(os.environ.get("BENCH_ROUNDS", "7")))
+SIX = "set -e; dropdb scope; mv migrations old.$$; createdb scope; flask db init; flask db migrate;"
+BY_HAND = ("sh", "-c", f"{SIX} flask db upgrade")
+COPY = "flask db upgrade; pg_dump -a -t sequences old | psql -qX scope"
+INSERT = (
+    'TRUNCATE sequences; INSERT INTO sequences (id, shift, "values", values_requested, name)'
+    " SELECT 'A' || i, 0, ARRAY['1', '2', '3', '5', '8'], true, {name}"
+    " FROM generate_series(1, {{rows}}) i"
 )
-# The same in the table of sequences, which a rebuild can carry over.
-SEQUENCES = (
-    "INSERT INTO sequences (id, shift, values_requested, name) SELECT 'A' || i, 0, true,"
-    " (SELECT string_agg(md5((random() * i * j)::text), '') FROM generate_series(1, 75) j)"
-    " FROM generate_series(1, {rows}) i"
-)
-DUMP = "pg_dump -a -t sequences old | psql -qX scope"
+FEW = INSERT.format(name="'a name'")
+# 2,500 bytes a row that cannot be compressed: 400 rows are 1 MB on the disk.
+RANDOM = "(SELECT string_agg(md5((random() * i * j)::text), '') FROM generate_series(1, 75) j)"
+LONG = INSERT.format(name=RANDOM)
+DOTENV = "POSTGRES_DB=scope\nPOSTGRES_USER=scope\nPOSTGRES_PASSWORD=pw\n"
+SERVER = "POSTGRES_HOST=${PGHOST}\nPOSTGRES_PORT=${PGPORT}\n"
 
 
 class Bench:
-    """A checkout and the two ways to work on it."""
+    """A checkout, and the ways to work on it; each gives its seconds."""
 
     def __init__(self, folder: Path) -> None:
-        source = os.environ.get("BACKSCOPE_DIR") or str(ROOT / "tests/standin")
-        python = shutil.which(os.environ.get("PYTHON") or "python3") or "python3"
-        if "BACKSCOPE_DIR" not in os.environ:
-            python = sys.executable
+        source = os.environ.get("BACKSCOPE_DIR")
+        python = shutil.which(os.environ.get("PYTHON", "python3")) if source else sys.executable
         self.folder = folder / "backscope"
         ignore = shutil.ignore_patterns("migrations*", ".env", ".venv", "oeisdata", "__pycache__")
-        shutil.copytree(source, self.folder, symlinks=True, ignore=ignore)
-        if not (self.folder / ".git").exists():
-            for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "copy"]):
-                who = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-                subprocess.run(["git", "-C", str(self.folder), *who, *words], check=True)
-        host, port = os.environ["PGHOST"], os.environ["PGPORT"]
-        (self.folder / ".env").write_text(
-            "POSTGRES_USER=scope\nPOSTGRES_PASSWORD=pw\nPOSTGRES_DB=scope\n"
-            f"POSTGRES_HOST={host}\nPOSTGRES_PORT={port}\nAPP_ENVIRONMENT=development\n"
-        )
+        shutil.copytree(source or ROOT / "tests/standin", self.folder, symlinks=True, ignore=ignore)
+        (self.folder / ".env").write_text(DOTENV + SERVER)
         self.sql("CREATE ROLE scope LOGIN CREATEDB SUPERUSER PASSWORD 'pw'", "postgres")
-        bin_dir = str(Path(python).parent)
-        self.environ: Dict[str, str] = {**os.environ, "PGUSER": "scope", "PGPASSWORD": "pw"}
-        left_out = ("MAKEFLAGS", "MAKELEVEL", "BACKSCOPE_DIR", "PYTHON", "PYTHONDONTWRITEBYTECODE")
-        for name in left_out:
-            self.environ.pop(name, None)
-        self.environ["PATH"] = os.pathsep.join([bin_dir, self.environ["PATH"]])
+        out = ("MAKEFLAGS", "MAKELEVEL", "BACKSCOPE_DIR", "PYTHON", "PYTHONDONTWRITEBYTECODE")
+        path = os.pathsep.join([str(Path(python or "").parent), os.environ["PATH"]])
+        given = {**os.environ, "PGUSER": "scope", "PGPASSWORD": "pw", "PATH": path}
+        self.environ = {name: value for name, value in given.items() if name not in out}
+        if not (self.folder / ".git").exists():  # which Backscope asks when it loads
+            git = "git -c user.name=b -c user.email=b@localhost commit -q --allow-empty -m b"
+            self.run("sh", "-c", f"git init -q && {git}")
 
     def sql(self, query: str, database: str = "scope") -> None:
         """Run a statement as the superuser."""
-        subprocess.run(["psql", "-qXc", query, database], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["psql", "-qXc", query, database], check=True)
 
     def run(self, *command: str) -> float:
-        """Run a command; the result is its time in seconds."""
-        began = time.perf_counter()
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environ, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True,
-        )  # fmt: skip
-        took = time.perf_counter() - began
-        if done.returncode:
-            sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-        return took
+        """Run a command; what it says is of interest only if it fails."""
+        began, place = time.perf_counter(), {"cwd": self.folder, "env": self.environ}
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, **place)
+        assert done.returncode == 0, done
+        return time.perf_counter() - began
 
     def make(self, *words: str) -> float:
-        """Run make on the copy; the result is its time in seconds."""
+        """Run make."""
         return self.run("make", "-f", str(ROOT / "Makefile"), *words)
 
-    def carry(self) -> float:
-        """Seconds of a rebuild that carries all rows over; what it keeps is removed."""
-        self.run("sh", "-c", "rm -rf migrations.~*")
-        took = self.make("db-rebuild", "CARRY=1")
-        self.run("dropdb", "scope.~1~")
-        return took
+    def terminal(self, *words: str, answer: str = "", term: str = "xterm") -> float:
+        """Run make on a terminal; with an answer, from the moment at which it is given."""
+        began, environ = time.perf_counter(), {**self.environ, "TERM": term}
+        line = ["-f", str(ROOT / "Makefile"), *words]
+        child = pexpect.spawn("make", line, cwd=self.folder, env=environ, timeout=120)
+        if answer:
+            child.expect("Type its name to go on: ")
+            time.sleep(2)  # as a person does
+            began = time.perf_counter()
+            child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0, child.before
+        return time.perf_counter() - began
+
+    def typed(self) -> float:
+        """Rebuild over a row, with the name typed."""
+        self.sql(FEW.format(rows=1))
+        return self.terminal("db-rebuild", answer="scope")
+
+    def carry(self, term: str = "dumb") -> float:
+        """Rebuild with all rows copied, on a terminal; what was kept before is removed."""
+        drop = "for n in 1 2 3; do dropdb --if-exists scope.~$n~; done"
+        self.run("sh", "-c", f"rm -rf migrations.~*; {drop}")
+        return self.terminal("db-rebuild", "CARRY=1", term=term)
 
     def dump(self) -> float:
-        """Seconds of the same by hand, by pg_dump."""
-        self.run("psql", "-qXc", "ALTER DATABASE scope RENAME TO old", "postgres")
-        self.run("createdb", "scope")  # for the dropdb that the six commands begin with
-        took = self.run("sh", "-c", f"{BY_HAND}{DUMP}")
+        """Do the same by hand."""
+        self.sql("ALTER DATABASE scope RENAME TO old", "postgres")
+        self.run("createdb", "scope")  # which is what the six commands drop
+        took = self.run("sh", "-c", f"{SIX} {COPY}")
         self.run("dropdb", "old")
         return took
 
-    def typed(self) -> float:
-        """Seconds between the confirmation of a rebuild and its end, the app loaded meanwhile."""
-        self.sql("INSERT INTO sequences (id, shift, values_requested) VALUES ('A1', 0, true)")
-        words = ["-f", str(ROOT / "Makefile"), "db-rebuild"]  # with a row, or it would not ask
-        terminal = pexpect.spawn("make", words, cwd=str(self.folder), env=self.environ, timeout=120)
-        terminal.expect("Type its name to go on: ")
-        time.sleep(2)  # as a person does; it is no part of what is timed
-        began = time.perf_counter()
-        terminal.send("scope\r")
-        terminal.expect(pexpect.EOF)
-        terminal.close()
-        if terminal.exitstatus:
-            sys.exit(f"the rebuild failed:\n{terminal.before.decode()}")
-        return time.perf_counter() - began
+    def copied(self) -> float:
+        """Copy the database in the server."""
+        self.run("dropdb", "--if-exists", "copy")
+        return self.run("createdb", "-T", "scope", "copy")
 
 
-def compare(
-    title: str, tool: Callable[[], float], hand: Callable[[], float], rounds: int = ROUNDS
-) -> None:
+def compare(title: str, tool: Any, other: Any, rounds: int = ROUNDS) -> None:
     """Print the medians of two ways that alternate, and their ratio."""
-    ours: List[float] = []
-    theirs: List[float] = []
-    for _ in range(rounds):
-        theirs.append(hand())
-        ours.append(tool())
-    one, two = statistics.median(ours), statistics.median(theirs)
+    both = [(other(), tool()) for _ in range(rounds)]
+    two, one = (statistics.median(times) for times in zip(*both))
     print(f"{title:<58}{one:7.2f} s {two:7.2f} s   {one / two:5.2f}", flush=True)
 
 
@@ -139,57 +121,29 @@ def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as temporary:
         bench = Bench(Path(temporary))
+        run, make, tool = bench.run, bench.make, str(ROOT / "backscope_reset.py")
         print(f"{f'medians of {ROUNDS} runs':<58}{'this':>9} {'other':>9}   ratio")
-        bench.make("db-rebuild")
-        compare(
-            "backscope_reset.py --help : python3 -c pass",
-            lambda: bench.run("python3", str(ROOT / "backscope_reset.py"), "--help"),
-            lambda: bench.run("python3", "-c", "pass"),
-        )  # fmt: skip
-        compare(
-            "make db-clear : flask clear-database",
-            lambda: bench.make("db-clear"), lambda: bench.run("flask", "clear-database"),
-        )  # fmt: skip
-        by_hand = lambda: bench.run("sh", "-c", BY_HAND)  # noqa: E731
-        rebuild = lambda: bench.make("db-rebuild", "CONFIRM=scope")  # noqa: E731
-        compare("make db-rebuild : the six commands in a script", rebuild, by_hand)
-        compare("the same, from the confirmation to the end", bench.typed, by_hand)
-
-        bench.run("createdb", "-T", "scope", "million")
-        bench.sql(
-            "INSERT INTO sequences (id, shift, \"values\", values_requested) SELECT 'A' || i, 0,"
-            " ARRAY['1', '2', '3', '5', '8'], true FROM generate_series(1, 1000000) i",
-            "million",
-        )
-        compare(
-            "make db-status : a million sequences, an empty database",
-            lambda: bench.make("db-status", "POSTGRES_DB=million"),
-            lambda: bench.make("db-status"),
-        )  # fmt: skip
-        bench.run("dropdb", "million")
-
-        bench.sql(SEQUENCES.format(rows=400 * 1024))
-        compare(
-            "make db-rebuild CARRY=1 : six commands, pg_dump | psql, 1 GB",
-            bench.carry, bench.dump, rounds=3,
-        )  # fmt: skip
-        bench.make("db-clear")
-        bench.make("db-rebuild", "KEEP=1")
+        make("db-rebuild")
+        title = "backscope_reset.py help : python3 -c ''"
+        compare(title, partial(run, "python3", tool, "help"), partial(run, "python3", "-c", ""))
+        clear = partial(run, "flask", "clear-database")
+        compare("make db-clear : flask clear-database", partial(make, "db-clear"), clear)
+        rebuild, six = partial(make, "db-rebuild", "CONFIRM=scope"), partial(run, *BY_HAND)
+        compare("make db-rebuild : the six commands in a script", rebuild, six)
+        compare("the same, from the typed name to the end", bench.typed, six)
+        run("createdb", "-T", "scope", "million")
+        bench.sql(FEW.format(rows=10**6), "million")
+        title, status = "db-status : a million sequences, one", partial(make, "db-status")
+        compare(title, partial(status, "POSTGRES_DB=million"), status)
+        bench.sql(FEW.format(rows=400_000))
+        counted, plain = (partial(bench.carry, term) for term in ("xterm", "dumb"))
+        compare("CARRY=1, 400,000 rows : the same without counting them", counted, plain)
         for size in (1, 1024):
-            bench.sql("SET client_min_messages = error; DROP TABLE IF EXISTS filler")
-            bench.sql(FILLER.format(rows=400 * size))
-            copy = ["createdb", "-T", "scope", "copy"]
-
-            def copied(copy: List[str] = copy) -> float:
-                took = bench.run(*copy)
-                bench.run("dropdb", "copy")
-                return took
-
-            # An undo swaps: two of them, and the filled database is current again.
-            compare(
-                f"make db-undo : createdb -T, at {size} MB",
-                lambda: (bench.make("db-undo") + bench.make("db-undo")) / 2, copied,
-            )  # fmt: skip
+            bench.sql(LONG.format(rows=400 * size))
+            make("db-rebuild", "CARRY=1")
+            undo = partial(make, "db-undo")
+            compare(f"make db-undo : createdb -T, at {size} MB", undo, bench.copied)
+        compare("CARRY=1 : six commands, pg_dump | psql, 1 GB", bench.carry, bench.dump, rounds=3)
 
 
 if __name__ == "__main__":

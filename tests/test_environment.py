@@ -1,16 +1,15 @@
-"""The wrong virtual environment (H1, H2): refused before a server is looked at."""
+"""The wrong virtual environment is refused before a server is looked at; the advice works there."""
 
-import os
+import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, edit
+from checkout import ROOT
 
-from resetting import backscope as asking
-
-VERBS = ("status", "clear", "unflag", "rebuild", "undo", "disposable")
+from resetting import backscope as checking
 
 
 @pytest.fixture
@@ -22,97 +21,79 @@ def other(backscope, tmp_path, monkeypatch):
     return folder
 
 
-def test_h1_no_environment_active(backscope, monkeypatch):
-    system = Path(sys.base_prefix) / "bin" / "python3"
-    tool = str(ROOT / "backscope_reset.py")
-    monkeypatch.setattr(backscope, "argv", lambda *words: [str(system), tool, *words])
-    for verb in VERBS:
-        error = backscope.refused(verb).err
-        assert "No virtual environment is active." in error
-        assert f"python3 -m venv {backscope.folder}/.venv # if Backscope has none" in error
-    for name in ("env", ".venv"):
-        (backscope.folder / name / "bin").mkdir(parents=True)
-        (backscope.folder / name / "bin/activate").touch()
-        error = backscope.refused("clear").err
-        assert f"\n      source {backscope.folder}/{name}/bin/activate\n" in error
+def without_packages(venv):
+    """Take the tool's packages and pip from an environment; give the file that brings them."""
+    (file,) = venv.glob("lib/python3*/site-packages/real.pth")
+    return file.rename(file.with_suffix(".away"))
 
 
-def test_h1_an_environment_without_flask(backscope, other, recorders, tmp_path):
+def advised(result):
+    """Give the command that is advised for a requirements file."""
+    return re.findall(r"^ *(\S.*requirements.txt\S*)", result.err, re.M)[-1]
+
+
+def test_h1_no_environment_is_active(backscope, monkeypatch):
+    words = [f"{sys.base_prefix}/bin/python3", str(ROOT / "backscope_reset.py")]
+    monkeypatch.setattr(backscope, "argv", lambda *more: [*words, *more])
+    for command in ("clear", "status"):
+        assert "python3 -m venv ~/backscope/.venv" in backscope.refused(command).err
+    (backscope.folder / ".venv/bin").mkdir(parents=True)
+    (backscope.folder / ".venv/bin/activate").touch()
+    assert "source ~/backscope/.venv/bin/activate" in backscope.refused("clear").err
+
+
+def test_h1_flask_is_the_one_beside_the_interpreter(backscope, other):
+    """Active or not: without it, another one on the PATH is none of this environment's."""
+    result = backscope.run("clear", PATH=backscope.environ["REAL_PATH"])
+    assert result.trace == ["flask clear-database"], result
     (other / "bin/flask").unlink()
-    system = tmp_path / "system"  # the system has a flask, which would record its call
-    system.mkdir()
-    shutil.copy(recorders / "psql", system / "flask")
-    path = os.pathsep.join([str(system), backscope.environ["PATH"]])
-    assert "has no flask" in backscope.refused("clear", PATH=path).err
+    said = backscope.refused("clear").said
+    assert "has no flask" in said
+    assert "~/backscope/requirements.txt" in said
 
 
-def test_h1_backscopes_own_environment_without_flask(backscope, other, monkeypatch):
-    (other / "bin/flask").rename(other / "bin/pip")
-    own = other.rename(backscope.folder / ".venv")
-    monkeypatch.setattr(backscope, "venv", own)
-    error = backscope.refused("clear").err
-    assert f"Backscope's own environment {own} has no flask." in error
-    # a plain pip would be another environment's, as this one is not active
-    assert f"{own}/bin/pip install -r {backscope.folder}/requirements.txt" in error
-    error = backscope.refused("clear", PATH=f"{own}/bin:{backscope.environ['PATH']}").err
-    assert f"  pip install -r {backscope.folder}/requirements.txt" in error
-
-
-def test_h1_an_environment_that_was_moved(backscope, other):
-    (other / "bin/flask").write_text(f"#!{Path(sys.base_prefix)}/bin/python3\n")
-    assert "was moved or copied" in backscope.refused("rebuild", "--confirm", backscope.name).err
-
-
-def test_h1_what_the_tool_needs_is_missing(backscope, other):
-    next(other.glob("lib/python3*/site-packages/real.pth")).unlink()
-    error = backscope.refused("clear").err
-    for name in ("sh", "dotenv", "psycopg2"):
-        assert f"lacks {name}." in error
-    assert "pip install -r" in error
+def test_h1_condas_environment_counts_and_a_colon_is_refused(tmp_path, monkeypatch):
+    """Conda's is no venv: its prefix has conda-meta. FLASK_APP cannot hold a colon."""
+    for name in ("bin", "conda-meta"):
+        (tmp_path / name).mkdir()
+    shutil.copy("/bin/sh", tmp_path / "bin/flask")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
+    for name in ("prefix", "base_prefix"):
+        monkeypatch.setattr(sys, name, str(tmp_path))
+    assert list(checking.environment_problems(tmp_path)) == []
+    monkeypatch.setattr(checking, "TOOL", Path("/srv/to:ols"))
+    assert "colon" in next(checking.environment_problems(tmp_path)).what
+    (tmp_path / "conda-meta").rmdir()
+    assert "No virtual environment" in next(checking.environment_problems(tmp_path)).what
 
 
 @pytest.mark.slow
-def test_h2_another_projects_environment(backscope):
-    views = backscope.folder / "flaskr/nscope/views.py"
-    edit(views, "from flask import", "import sympyx\nfrom flask import")
-    error = backscope.refused("rebuild", "--confirm", backscope.name).err
-    assert f"sympyx is missing in the environment {backscope.venv}" in error
-    result = backscope.unchanged("clear")  # it is not asked beforehand, but loses nothing either
-    assert "No module named 'sympyx'" in result.out
-    config = backscope.folder / "flaskr/config.py"
-    edit(config, "import os", "import sympyx")
-    assert "sympyx is missing" in backscope.refused("clear").err
+def test_h64_where_there_is_no_pip_the_advice_brings_it(backscope, other):
+    packages = without_packages(other)
+    result = backscope.refused("clear")
+    assert all(name in result.said for name in ("sh", "python-dotenv", "psycopg2-binary"))
+    bring, install = advised(result).split(" && ")
+    environ = {"PIP_NO_INDEX": "1", "HOME": str(backscope.folder.parent)}
+    subprocess.run(["sh", "-c", bring], env=environ, capture_output=True, check=True)
+    assert list(other.glob("lib/python3*/site-packages/pip"))
+    packages.rename(packages.with_suffix(".pth"))  # as if a registry were reached
+    subprocess.run(["sh", "-c", install], env=environ, capture_output=True, check=True)
 
 
-def test_no_checkout(backscope, tmp_path):
-    for folder in (str(tmp_path), "", "/nonexistent"):
-        error = backscope.refused("clear", "--backscope-dir", folder).err
-        assert "is no Backscope checkout" in error
+def test_h64_where_the_environment_is_uvs_the_advice_is_uvs(backscope, other, tmp_path):
+    with (other / "pyvenv.cfg").open("a") as config:
+        config.write("uv = 0.9.11\n")
+    without_packages(other)
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/called\n')
+    uv.chmod(0o755)
+    command = advised(backscope.refused("clear"))
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    assert subprocess.run(["sh", "-c", command], env=environ).returncode == 0, command
+    words = f"pip install --python {other}/bin/python -r {ROOT}/requirements.txt"
+    assert (tmp_path / "called").read_text().split() == words.split()
 
 
-def test_a_folder_that_was_removed(backscope, monkeypatch):
-    argv = backscope.argv("status")
-    gone = "mkdir x && cd x && rmdir ../x && exec $0 $@"
-    monkeypatch.setattr(backscope, "argv", lambda *words: ["sh", "-c", gone, *argv])
-    assert "  . is no folder that could be opened." in backscope.refused().err
-
-
-@pytest.mark.slow
-def test_a_missing_program_is_found_before_the_first_touch(backscope, tmp_path):
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    for name in ("git", "mv", "env", "sh"):
-        (bare / name).symlink_to(shutil.which(name))
-    error = backscope.refused("rebuild", "--confirm", backscope.name, PATH=str(bare)).err
-    assert "createdb, dropdb are not on the PATH" in error
-    assert "postgresql-client" in error
-    assert "psql is not on the PATH" in backscope.refused("clear", "A1", PATH=str(bare)).err
-    assert "createdb, dropdb are not on the PATH" in backscope.run("status", PATH=str(bare)).out
-
-
-def test_a_tool_whose_folder_flask_app_cannot_hold(monkeypatch):
-    monkeypatch.setattr(asking, "INSIDE", Path("/srv/to:ols/resetting/inside"))
-    finding = next(asking.environment_unfit(Path("/srv")))
-    assert finding.what == (
-        "/srv/to:ols, the tool's own folder, has a colon in its name, which FLASK_APP cannot hold."
-    )
+def test_a_folder_that_is_no_checkout(backscope, tmp_path):
+    for folder in (str(tmp_path), "/nonexistent"):
+        assert "BACKSCOPE_DIR=" in backscope.refused("clear", BACKSCOPE_DIR=folder).err

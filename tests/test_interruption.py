@@ -1,180 +1,150 @@
-"""Ctrl-C, SIGTERM, a closed terminal: the child gets it, nothing runs on (H22, H43)."""
+"""Ctrl-C once, twice and held, SIGTERM, a closed terminal: put back, and nothing runs on."""
 
 import os
 import signal
-import subprocess
+import time
 
 import pexpect
 import pytest
+from checkout import HANG, slowly
 
-SIX = ["dropdb", "mv", "createdb", "flask db init", "flask db migrate", "flask db upgrade"]
-
-
-def spawn(backscope, *arguments, **environ):
-    """Run the tool on a terminal of its own."""
-    argv = backscope.argv(*arguments)
-    return pexpect.spawn(
-        argv[0], argv[1:], cwd=str(backscope.folder), env={**backscope.environ, **environ},
-        encoding="utf-8", timeout=60, dimensions=(24, 80),
-    )  # fmt: skip
+# A step that takes a moment is let end: this one tells that it has begun, and takes longer.
+SLOW = """trap "echo $name >>'$TRACE.signal'" INT TERM HUP
+[ -e "$TRACE.slow" ] || { touch "$TRACE.slow"; echo $$ >"$FIFO"; sleep 0.4; }"""
 
 
-def read_all(terminal):
+def ctrl_c(terminal):
+    """Type it, and give what the terminal shows until the tool ends."""
+    terminal.sendintr()
     terminal.expect(pexpect.EOF)
     terminal.close()
-    return terminal.before
+    said = " ".join(terminal.before.split())
+    assert terminal.exitstatus == 130, said
+    assert "Traceback" not in said
+    return said
 
 
 def is_gone(pid):
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    return True
+    """Wait for a moment until a process is gone, or a zombie of somebody else's."""
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
 
 
-def test_the_name_has_to_be_typed(backscope):
+def signals(backscope):
+    """Give the signals that the hanging command got."""
+    file = backscope.folder.parent / "trace.signal"
+    return file.read_text().split() if file.exists() else []
+
+
+@pytest.mark.parametrize(("words", "step", "do"), [
+    ("--keep", "flask db migrate", HANG),
+    ("--carry", "psql*TO STDOUT*", HANG),
+    ("--keep", "createdb*", SLOW),
+    slowly("--keep", "psql*RENAME*", SLOW),
+    slowly("--keep", "mv*", SLOW),
+    slowly("--carry", "psql*FROM STDIN*", HANG),
+    slowly("--carry", "psql*still to be copied*", SLOW),
+    slowly("--carry", "flask db upgrade", HANG),
+])  # fmt: skip
+def test_ctrl_c_ends_what_may_be_ended_lets_the_rest_end_and_puts_back(backscope, words, step, do):
+    """H22, H43: flask and a COPY get it, once; a quick step does not."""
     before = backscope.snapshot()
-    for typed in ("yes\r", "\x04"):
-        terminal = spawn(backscope, "rebuild")
-        terminal.expect("Type its name to go on: ")
-        terminal.send(typed)
-        assert "Nothing was changed" in read_all(terminal)
-        assert terminal.exitstatus == 2
-        assert backscope.snapshot() == before
-    terminal = spawn(backscope, "rebuild", **backscope.fast)
-    terminal.expect("This wipes out the entire structure and contents of")
-    terminal.expect("sequences 3")
-    terminal.expect("Type its name to go on: ")
-    terminal.send(backscope.name + "\r")
-    out = read_all(terminal)
-    assert terminal.exitstatus == 0, out
-    assert "is rebuilt" in out
-    assert "\x1b[" in out  # colour on a terminal
-
-
-@pytest.mark.slow
-def test_what_came_while_it_was_typed_is_seen(backscope):
-    terminal = spawn(backscope, "rebuild")
-    terminal.expect("Type its name to go on: ")
-    session = backscope.as_scope()
-    terminal.send(backscope.name + "\r")
-    assert "1 session is in the way" in read_all(terminal)
-    session.close()
-    assert terminal.exitstatus == 2
-    assert not backscope.trace.exists()
-
-
-def test_ctrl_c_at_the_question(backscope):
-    before = backscope.snapshot()
-    terminal = spawn(backscope, "rebuild", NO_COLOR="1")
-    terminal.expect("Type its name to go on: ")
-    terminal.sendintr()
-    out = read_all(terminal)
-    assert "Nothing was changed" in out
-    assert "\x1b[" not in out
-    assert terminal.exitstatus == 130
+    terminal = backscope.spawn("rebuild", words, BEFORE=step, DO=do)
+    child = backscope.hung()
+    assert "Everything is as it was before" in ctrl_c(terminal)
+    assert signals(backscope) == (["INT"] if do == HANG else [])
+    assert is_gone(child)
     assert backscope.snapshot() == before
 
 
-def test_ctrl_c_before_anything_was_said_says_nothing(backscope, tmp_path):
-    """Python's own traceback would come while the tool is still imported."""
-    (tmp_path / "difflib.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
-    result = backscope.run("status", PYTHONPATH=str(tmp_path))
-    assert (result.code, result.out, result.err) == (-signal.SIGINT, "", "")
-
-
-def test_production_asks_on_the_terminal_itself(backscope):
-    backscope.write_env(APP_ENVIRONMENT="production")
-    terminal = spawn(backscope, "clear", "--production")
-    terminal.expect("Type its name to go on: ")
-    terminal.send(backscope.name + "\r")
-    terminal.expect("Type yes, or anything else: ")
-    for _ in range(5):  # Python's input() may miss the first one, just before it reads
-        terminal.sendintr()
-        if terminal.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=10) == 0:
-            break
-    out = read_all(terminal)
-    assert terminal.exitstatus == 130, out
-    assert "Traceback" not in out
-    terminal = spawn(backscope, "clear", "--production", "--confirm", backscope.name)
-    terminal.expect("Type yes, or anything else: ")
-    terminal.send("yes\r")
-    out = read_all(terminal)
-    assert terminal.exitstatus == 0, out
-
-
-@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 4))])
-def test_ctrl_c_reaches_the_running_command(backscope, number):
-    terminal = spawn(backscope, "rebuild", "--confirm", backscope.name, HANG=SIX[number] + "*")
+@pytest.mark.parametrize("step", ["flask db init", "createdb*"])
+def test_after_ctrl_c_in_a_plain_rebuild_the_same_command_completes(backscope, step):
+    words = ["rebuild", "--confirm", backscope.name]
+    terminal = backscope.spawn(*words, BEFORE=step, DO=SLOW if step == "createdb*" else HANG)
     child = backscope.hung()
-    terminal.sendintr()
-    out = read_all(terminal)
-    assert terminal.exitstatus == 130, out
-    assert "Interrupted by SIGINT" in out
-    assert (backscope.folder.parent / "trace.signal").read_text() == "INT\n"  # once
+    said = ctrl_c(terminal)
+    assert "Nothing was changed" not in said
+    assert "rebuild" in said.partition("Interrupted")[2]
     assert is_gone(child)
-    assert len(backscope.trace.read_text().splitlines()) == number + 1
-    backscope.trace.unlink()
-    assert ("Nothing was changed" in out) == (number == 0)
-    assert ("Done before: dropdb" in out) == (number > 0)
-    assert backscope.run("rebuild", "--confirm", backscope.name, **backscope.fast).code == 0
+    assert step.strip("*") in backscope.take_trace()[-1]
+    assert backscope.run(*words).code == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, *(pytest.param(n, marks=pytest.mark.slow)
-                                    for n in (signal.SIGTERM, signal.SIGINT))])  # fmt: skip
+@pytest.mark.parametrize("words", ["--keep", slowly("--carry")])
+def test_ctrl_c_that_is_held_still_puts_everything_back(backscope, words):
+    """H43: twice, and again, also while it is put back."""
+    before = backscope.snapshot()
+    terminal = backscope.spawn("rebuild", words, BEFORE="flask db migrate", DO=HANG)
+    child = backscope.hung()
+    while terminal.isalive():
+        terminal.sendintr()
+        if terminal.expect([pexpect.TIMEOUT, pexpect.EOF], timeout=0.01) == 1:
+            break
+    terminal.close()
+    assert terminal.exitstatus == 130 or terminal.signalstatus == signal.SIGINT, terminal.before
+    assert "Traceback" not in terminal.before
+    assert "Everything is as it was before" in " ".join(terminal.before.split())
+    assert is_gone(child)
+    assert backscope.snapshot() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, slowly(signal.SIGHUP)])
 def test_a_signal_to_the_tool_alone_is_handed_on(backscope, number):
-    process, child = backscope.hang("flask*", "clear")
+    before = backscope.snapshot()
+    process = backscope.start("clear", BEFORE="flask*", DO=HANG)
+    child = backscope.hung()
     process.send_signal(number)
     result = backscope.finish(process)
     assert result.code == 130, result
-    assert f"Interrupted by {number.name}. Nothing was changed." in result.err
+    assert "Nothing was changed" in result.said
+    assert signals(backscope) == ["TERM"]
     assert is_gone(child)
-    assert len(backscope.sql("SELECT * FROM sequences")) == 3
-
-
-@pytest.mark.parametrize("step", [
-    "createdb*", *(pytest.param(s, marks=pytest.mark.slow)
-                   for s in ("flask db init", "flask db upgrade")),
-])  # fmt: skip
-def test_an_interrupted_keep_puts_everything_back(backscope, step):
-    before = backscope.snapshot()
-    with backscope.as_scope():
-        words = ("rebuild", "--keep", "--force")
-        process, child = backscope.hang(step, *words, **backscope.fast)
-        process.send_signal(signal.SIGINT)
-        result = backscope.finish(process)
-    assert result.code == 130, result
-    assert "Everything is as it was before" in result.err
-    assert "Ended, so restart Backscope if it is one of them:\n  pid " in result.out
     assert backscope.snapshot() == before
-    assert is_gone(child)
-    ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'backscope-reset%'"
-    while backscope.postgres.sql(ours) != [(0,)]:
-        pass  # a backend ends shortly after its client
 
 
-def test_a_terminal_that_closes(backscope):
-    terminal = spawn(backscope, "rebuild", "--keep", HANG="flask db migrate", **backscope.fast)
+def test_ctrl_c_at_the_question_changes_nothing(backscope):
+    before = backscope.snapshot()
+    terminal = backscope.spawn("rebuild")
+    terminal.expect_exact("Type its name to go on: ")
+    assert "Nothing was changed" in ctrl_c(terminal)
+    assert (backscope.snapshot(), backscope.take_trace()) == (before, [])
+
+
+def test_ctrl_c_while_backscope_loads_ends_it_too(backscope):
+    pid = backscope.folder.parent / "pid"
+    with (backscope.folder / "flaskr/config.py").open("a") as config:
+        config.write(f"\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\n")
+        config.write("__import__('time').sleep(60)\n")
+    before = backscope.snapshot()
+    terminal = backscope.spawn("rebuild", FAST="")
+    while not pid.exists() or not pid.read_text():
+        time.sleep(0.02)
+    assert "Nothing was changed" in ctrl_c(terminal)
+    assert is_gone(int(pid.read_text()))
+    assert backscope.snapshot() == before
+
+
+def test_a_terminal_that_closes_has_all_put_back(backscope):
+    before = backscope.snapshot()
+    terminal = backscope.spawn("rebuild", "--keep", BEFORE="flask db migrate", DO=HANG)
     child = backscope.hung()
-    assert set(backscope.mine()) == {backscope.name, f"{backscope.name}.~1~"}
     os.close(terminal.child_fd)
     os.waitpid(terminal.pid, 0)
     assert is_gone(child)
-    assert set(backscope.mine()) == {backscope.name}
-    assert backscope.folders() == ["migrations"]
-    assert len(backscope.sql("SELECT * FROM sequences")) == 3
+    assert backscope.snapshot() == before
 
 
-@pytest.mark.slow
-def test_a_reader_that_goes_away_does_not_stop_a_reset(backscope):
-    read, write = os.pipe()
-    process = subprocess.Popen(
-        backscope.argv("rebuild", "--confirm", backscope.name), cwd=backscope.folder,
-        env={**backscope.environ, **backscope.fast}, stdin=subprocess.DEVNULL, stdout=write,
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
-    os.close(write)
-    os.read(read, 1)
-    os.close(read)
-    error = process.communicate(timeout=60)[1]
-    assert (process.returncode, error) == (0, b"")
-    assert backscope.sql("SELECT * FROM sequences") == []
+def test_ctrl_c_reaches_backscopes_own_question(backscope):
+    """H19: in production."""
+    backscope.write_env(APP_ENVIRONMENT="production")
+    before = backscope.snapshot()
+    terminal = backscope.spawn("clear", "--production", "--confirm", backscope.name, FAST="")
+    terminal.expect_exact("Type yes, or anything else: ")
+    time.sleep(0.1)  # Python's input() may miss a signal just before it reads
+    ctrl_c(terminal)
+    assert backscope.snapshot() == before

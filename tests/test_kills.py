@@ -1,89 +1,128 @@
-"""kill -9 of the tool at each step (H23, H44, H45): the same command again mends it."""
+"""kill -9 before and after each step, and the same command again completes (H23, H44, H45)."""
+
+import subprocess
 
 import pytest
-from checkout import content
+from checkout import KILL, slowly
 
-SIX = ["dropdb", "mv", "createdb", "flask db init", "flask db migrate", "flask db upgrade"]
-OFTEN = {("AFTER", 0), ("AFTER", 2), ("DURING", 5)}
-
-
-def kill(backscope, when, pattern, *arguments):
-    """Run the tool and kill it when a command begins, or after it; wait for what runs on."""
-    kill_it = {f"KILL_{when}": pattern, **backscope.fast}
-    process = backscope.start(*arguments, **kill_it)
-    process.stdout.read()  # until the orphan, which holds the lock and the pipe, has ended
-    process.stderr.read()
-    assert process.wait() == -9
-    backscope.trace.unlink()
+SIX = ["dropdb*", "mv*", "createdb*", "flask db init", "flask db migrate", "flask db upgrade"]
+KEEP = ["psql*RENAME*", *SIX[1:]]
+CARRY = [*KEEP[:3], "psql*still to be copied*", *KEEP[3:], "psql*TO STDOUT*", "psql*FROM STDIN*",
+         "psql*IS NULL*"]  # fmt: skip
+SWAP = ["psql*", "mv migrations migrations.~0~", "mv {} migrations", "mv migrations.~0~*"]
+MOMENTS = [("BEFORE", f"{KILL}; exit"), ("BEFORE", KILL), ("AFTER", KILL)]  # the second: in it
 
 
-def again(backscope, *arguments):
-    """Run the tool, again while what was started is still running."""
-    for _ in range(100):
-        result = backscope.run(*arguments, **backscope.fast)
-        if "Another reset" not in result.err and "in the way" not in result.err:
-            break
-    return result
+def each(steps, *often):
+    """Give each step with what is to be done before, in and after it; most are slow."""
+    cases = [(when, step, do) for step in steps for when, do in MOMENTS]
+    return [case if case in often else slowly(*case) for case in cases]
+
+
+def killed(backscope, when, step, do, *words):
+    """Run the tool, which is killed, until nothing that it started is left."""
+    process = backscope.start(*words, **{when: step, "DO": do})
+    process.communicate()  # until the orphan, which holds the lock and the pipe, has ended
+    assert process.returncode == -9
+    assert backscope.take_trace()
 
 
 @pytest.mark.parametrize(
-    ("when", "number"),
-    [
-        pytest.param(when, number, marks=[] if (when, number) in OFTEN else pytest.mark.slow)
-        for when in ("DURING", "AFTER")
-        for number in range(6)
-    ],
+    ("when", "step", "do"),
+    each(SIX, ("AFTER", "dropdb*", KILL), ("BEFORE", "flask db upgrade", KILL)),
 )
-@pytest.mark.slow
-def test_killed_at_any_moment_the_same_command_mends_it(backscope, number, when):
-    confirm = ["--confirm", backscope.name]
-    kill(backscope, when, SIX[number] + "*", "rebuild", *confirm)
-    assert "make db-rebuild" in backscope.run("status").out
-    result = again(backscope, "rebuild", *confirm)
+def test_a_rebuild(backscope, when, step, do):
+    old = backscope.folders()["migrations"]
+    words = ["rebuild", "--confirm", backscope.name]
+    killed(backscope, when, step, do, *words)
+    result = backscope.again(*words)
     assert result.code == 0, result
-    assert backscope.sql("SELECT * FROM sequences") == []
-    assert backscope.sql("SELECT version_num FROM alembic_version")
+    assert list(backscope.mine()) == [backscope.name]
+    assert backscope.ids() == []
+    folders = backscope.folders()
+    ((revision,),) = backscope.sql("SELECT version_num FROM alembic_version")
+    assert folders.pop("migrations") == [f"{revision}_"]
+    assert old in folders.values()
 
 
-@pytest.mark.parametrize("step", [
-    "psql*", "createdb*", *(pytest.param(s, marks=pytest.mark.slow) for s in ("mv*", SIX[3])),
-])  # fmt: skip
-@pytest.mark.slow
-def test_killed_while_keeping_undo_mends_it(backscope, step):
-    old = content(backscope)
-    kill(backscope, "AFTER", step, "rebuild", "--keep")
-    assert f"{backscope.name}.~1~" in backscope.run("status").out
-    result = again(backscope, "undo")
+@pytest.mark.parametrize(("when", "step", "do"), each(KEEP, ("AFTER", "psql*RENAME*", KILL)))
+def test_keep(backscope, when, step, do):
+    """One whole pair is kept, whatever happened, and is swapped back in by an undo."""
+    old, folder = backscope.mine()[backscope.name], backscope.folders()["migrations"]
+    killed(backscope, when, step, do, "rebuild", "--keep")
+    assert old in backscope.mine().values()
+    result = backscope.again("rebuild", "--keep")
     assert result.code == 0, result
-    assert content(backscope) == old
-
-
-@pytest.mark.parametrize("step", ["psql*", pytest.param("createdb*", marks=pytest.mark.slow)])
-def test_killed_while_keeping_the_same_command_finishes_it(backscope, step):
-    old = content(backscope)
-    kill(backscope, "AFTER", step, "rebuild", "--keep")
-    result = again(backscope, "rebuild", "--keep")
-    assert result.code == 0, result
-    assert set(backscope.mine()) == {backscope.name, f"{backscope.name}.~1~"}
-    assert backscope.folders() == ["migrations", "migrations.~1~"]
+    assert backscope.ids() == []
+    assert backscope.mine()[f"{backscope.name}.~1~"] == old
+    assert backscope.folders()["migrations.~1~"] == folder
+    assert len(backscope.mine()) == 2
     assert backscope.run("undo").code == 0
-    assert content(backscope) == old
+    assert len(backscope.ids()) == 3
+    assert backscope.folders()["migrations"] == folder
 
 
-@pytest.mark.parametrize("step", [
-    "psql*", *(pytest.param(s, marks=pytest.mark.slow) for s in (
-        "mv migrations.~1~ migrations", "mv migrations *", "mv migrations.~0~*")),
-])  # fmt: skip
-def test_killed_while_undoing_the_same_command_finishes_it(kept, step):
-    name, oids = kept.name, kept.mine()
-    kill(kept, "AFTER", step, "undo")
-    if step != "mv migrations.~0~*":
-        assert "make db-undo" in kept.run("status").out
-        assert "make db-undo" in kept.refused("rebuild", "--confirm", name).err
-        result = again(kept, "undo")
-        assert result.code == 0, result
-    assert kept.mine() == {name: oids[f"{name}.~1~"], f"{name}.~1~": oids[name]}
-    _, rows, files = content(kept)
-    assert len(rows) == 3
-    assert "0123456789ab_.py" not in files
-    assert kept.folders() == ["migrations", "migrations.~1~"]
+@pytest.mark.parametrize(("when", "step", "do"), each(KEEP[:3], ("AFTER", "psql*RENAME*", KILL)))
+def test_an_undo_after_a_keep_that_was_killed(backscope, when, step, do):
+    old, folder = backscope.mine()[backscope.name], backscope.folders()["migrations"]
+    killed(backscope, when, step, do, "rebuild", "--keep")
+    backscope.again("undo")
+    assert backscope.mine()[backscope.name] == old
+    assert backscope.folders()["migrations"] == folder
+
+
+@pytest.mark.parametrize(("when", "step", "do"), each(CARRY, ("AFTER", "psql*FROM STDIN*", KILL)))
+def test_carry(backscope, when, step, do):
+    """All rows come, and a half-filled database is asked about."""
+    backscope.sql("INSERT INTO searches (term) VALUES ('primes')")
+    before, old = backscope.postgres.rows(backscope.name), backscope.mine()[backscope.name]
+    folder = backscope.folders()["migrations"]
+    killed(backscope, when, step, do, "rebuild", "--carry")
+    result = backscope.again("rebuild", "--carry", "--confirm", backscope.name)
+    assert result.code == 0, result
+    after = backscope.postgres.rows(backscope.name)
+    assert {**after, "alembic_version": before["alembic_version"]} == before
+    kept = {oid: name for name, oid in backscope.mine().items()}[old]
+    assert backscope.postgres.rows(kept) == before
+    assert backscope.folders()[kept.replace(backscope.name, "migrations")] == folder
+
+
+@pytest.mark.parametrize(
+    ("when", "step", "do"),
+    each(SWAP, ("AFTER", SWAP[0], KILL), ("BEFORE", SWAP[2], f"{KILL}; exit")),
+)
+def test_an_undo_is_finished_by_the_commands_that_status_says(kept, when, step, do):
+    """H44: whichever number it has."""
+    number = 4 if "{" in step else 1
+    name, at, folder = kept.name, f"{kept.name}.~{number}~", f"migrations.~{number}~"
+    if number != 1:
+        kept.postgres.sql(f'ALTER DATABASE "{name}.~1~" RENAME TO "{at}"')
+        (kept.folder / "migrations.~1~").rename(kept.folder / folder)
+    oids, folders = kept.mine(), kept.folders()
+    swapped = {"migrations": folders[folder], folder: folders["migrations"]}
+    killed(kept, when, step.format(folder), do, "undo")
+    moves = [line.split("#")[0] for line in kept.again("status").out.splitlines() if "mv " in line]
+    if kept.mine() == oids:  # it had not begun
+        assert not moves
+        assert kept.run("undo").code == 0
+    elif kept.folders() != swapped:
+        path = {"PATH": kept.environ["REAL_PATH"], "HOME": kept.environ["HOME"]}
+        subprocess.run(["sh", "-c", moves[0]], check=True, env=path)
+    assert kept.mine() == {name: oids[at], at: oids[name]}
+    assert kept.folders() == swapped
+    assert "mv " not in kept.run("status").out
+
+
+def test_what_a_killed_tool_left_running_holds_the_lock(backscope):
+    """H24: until it has ended, nobody else begins."""
+    read = backscope.folder.parent / "go"
+    subprocess.run(["mkfifo", str(read)], check=True)
+    do = f'{KILL}; echo $$ >"$FIFO"; read line <{read}'
+    process = backscope.start("rebuild", "--keep", BEFORE="createdb*", DO=do)
+    backscope.hung()
+    backscope.take_trace()
+    assert "Another reset" in backscope.refused("rebuild", "--keep").err
+    read.write_text("on\n")
+    process.communicate()
+    assert backscope.again("rebuild", "--keep").code == 0
+    assert len(backscope.ids(1)) == 3

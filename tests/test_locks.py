@@ -1,70 +1,87 @@
-"""Two resets at once (H24): the second refuses, whoever runs it and wherever."""
+"""Two resets at once, and sessions and locks of others (H11, H12, H24)."""
 
 import contextlib
 import os
 import shutil
 
 import pytest
+from checkout import HANG
 
-ANOTHER = "Another reset of"
-
-
-def test_h24_two_resets_at_once(backscope):
-    process, child = backscope.hang("flask*", "clear")
-    backscope.trace.unlink()
-    for action in (["clear"], ["rebuild", "--confirm", backscope.name], ["unflag"], ["undo"]):
-        error = backscope.refused(*action).err
-        assert f"{ANOTHER} {backscope.name}" in error
-        assert f"make db-{action[0]}" in error
-    assert f"{ANOTHER} {backscope.name}" in backscope.run("status").out
-    other = backscope.name + "_other"  # another database, but the same migrations
-    assert "or in this checkout" in backscope.refused("rebuild", POSTGRES_DB=other).err
-    os.kill(child, 15)
-    assert backscope.finish(process).code == 2  # nothing was changed
-    assert backscope.run("clear", **backscope.fast).code == 0
+ANOTHER = "Another reset"
 
 
-@pytest.mark.slow
-def test_h24_many_at_once_one_wins(backscope):
-    processes = [backscope.start("clear", **backscope.fast) for _ in range(4)]
-    codes = []
-    for process in processes:
-        process.communicate(timeout=60)
-        codes.append(process.returncode)
-    assert set(codes) <= {0, 2}
-    assert 0 in codes
-    assert backscope.sql("SELECT * FROM sequences") == []
-
-
-@pytest.mark.slow
-def test_h24_another_checkout_and_what_a_killed_tool_left_running(backscope):
+def test_two_resets_at_once_are_one_and_a_refusal(backscope):
+    """H24: of one database from two checkouts, and of two databases in one checkout."""
     other = backscope.folder.parent / "other"
     shutil.copytree(backscope.folder, other, symlinks=True)
-    clear = ["clear", "--backscope-dir", str(other)]
-    process, child = backscope.hang("flask*", "clear")
-    backscope.trace.unlink()
-    assert f"{ANOTHER} {backscope.name}" in backscope.refused(*clear).err
-    process.kill()
-    process.wait()
-    assert f"{ANOTHER} {backscope.name}" in backscope.refused(*clear).err  # its child runs on
-    os.kill(child, 9)
-    process.communicate()
-    result = backscope.run(*clear, **backscope.fast)
-    for _ in range(100):  # until the server has seen that nobody holds the lock any more
-        if ANOTHER not in result.err:
-            break
-        result = backscope.run(*clear, **backscope.fast)
-    assert result.code == 0, result
+    process = backscope.start("rebuild", "--keep", BEFORE="flask db init", DO=HANG)
+    child = backscope.hung()
+    backscope.take_trace()
+    for words, environ in (
+        (["clear"], {}), (["unflag"], {}), (["undo"], {}),
+        (["rebuild", "--confirm", backscope.name, "--backscope-dir", str(other)], {}),
+        (["rebuild"], {"POSTGRES_DB": f"{backscope.name}_other"}),
+    ):  # fmt: skip
+        assert ANOTHER in backscope.refused(*words, **environ).err
+    assert backscope.run("status").code == 0
+    os.kill(child, 15)
+    result = backscope.finish(process)
+    assert result.code == 1, result
+    assert len(backscope.ids()) == 3
 
 
-def test_h12_a_row_that_somebody_else_is_changing(backscope):
-    """Nobody can see whose row it is before it is waited for; then FORCE=1 is what helps."""
+@pytest.mark.parametrize("words", [["rebuild", "--keep"], ["rebuild", "--confirm"]])
+def test_a_session_in_the_way_is_named_and_force_ends_it(backscope, words):
+    """H11: pid, role, client, application."""
+    words += [backscope.name] if words[-1] == "--confirm" else []
+    with contextlib.closing(backscope.as_scope()) as session:
+        session.cursor().execute("SET application_name = 'my server'")
+        error = " ".join(backscope.refused(*words).err.split())
+        pid = f"pid {session.info.backend_pid}"
+        for name in (pid, "scope", "my server", backscope.postgres.host):
+            assert name in error
+        result = backscope.run(*words, "--force")
+        assert result.code == 0, result
+        with pytest.raises(Exception, match="terminat"):
+            session.cursor().execute("SELECT 1")
+    assert backscope.ids() == []
+
+
+def test_a_lock_in_the_way_of_a_clear_is_named_and_force_ends_it(backscope):
+    """H12: a session that holds no lock is in nobody's way."""
+    idle = backscope.as_scope()
     with contextlib.closing(backscope.as_scope()) as session:
         session.autocommit = False
-        session.cursor().execute("UPDATE sequences SET name = 'mine'")
-        result = backscope.unchanged("clear", "A1")
-        assert "canceling statement due to lock timeout" in result.out
-        assert "make db-clear SEQ=A000001 FORCE=1 # ends who is changing" in result.err
-        result = backscope.run("clear", "A1", "--force")
+        session.cursor().execute("SELECT * FROM sequences")
+        error = backscope.refused("clear").err
+        assert f"pid {session.info.backend_pid}" in error
+        assert str(idle.info.backend_pid) not in error
+        result = backscope.run("clear", "--force")
         assert result.code == 0, result
-        assert f"Ends         pid {session.info.backend_pid} locks sequences" in result.out
+    assert backscope.ids() == []
+    idle.cursor().execute("SELECT 1")
+
+
+@pytest.mark.parametrize("words", [["clear", "A1"], ["unflag"]])
+def test_a_table_that_is_locked_is_refused_for_some_sequences(backscope, words):
+    """H12: reading is in nobody's way."""
+    backscope.sql("UPDATE sequences SET \"values\" = NULL WHERE id = 'A000002'")
+    with contextlib.closing(backscope.as_scope()) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT * FROM sequences")
+        assert backscope.run(*words).code == 0
+        session.rollback()
+        session.cursor().execute("LOCK TABLE sequences IN SHARE MODE")
+        assert f"pid {session.info.backend_pid}" in backscope.refused("clear", "A3").err
+        result = backscope.run("clear", "A3", "--force")
+        assert result.code == 0, result
+
+
+@pytest.mark.slow
+def test_a_row_that_somebody_else_is_changing_is_not_waited_for_long(backscope):
+    """H12: lock_timeout; whose row it is cannot be seen beforehand."""
+    with contextlib.closing(backscope.as_scope()) as session:
+        session.autocommit = False
+        session.cursor().execute("UPDATE sequences SET name = 'mine' WHERE id = 'A000001'")
+        assert "lock timeout" in backscope.unchanged("clear", "A1").said
+        assert backscope.run("clear", "A2").code == 0

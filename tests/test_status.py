@@ -1,136 +1,67 @@
-"""What db-status tells of the real thing; it changes nothing and exits 0."""
+"""db-status tells the state of things and changes nothing; exit status 0 if it could look."""
 
 import contextlib
+import re
+import shutil
+import subprocess
 
 import pytest
 from checkout import edit
+from test_settings import append
 
 
-def table(result):
-    """The rows of the status screen, by their label."""
-    found, label = {}, ""
-    for line in result.out.splitlines():
-        if not line.strip() or line.startswith("In the way"):
-            break
-        label = line[:12].strip() or label
-        found[label] = (found.get(label, "") + " " + line[13:]).strip()
-    return found
-
-
-@pytest.mark.inside
-def test_the_state_of_a_good_database(backscope):
+def status(backscope, **environ):
+    """Give what is said; nothing is changed."""
     before = backscope.snapshot()
-    result = backscope.run("status")
-    assert result.code == 0, result
+    result = backscope.run("status", **environ)
+    assert (result.code, result.trace) == (0, []), result
     assert backscope.snapshot() == before
-    assert result.trace == []
-    seen = table(result)
-    assert seen["Database"].startswith(f"{backscope.name} on ")
-    assert seen["Database"].endswith(", sequences 3")
-    assert seen["Settings"] == "DB HOST PORT USER PASSWORD APP_ENVIRONMENT: from .env"
-    assert seen["Revision"].endswith("the newest in migrations")
-    assert "no table or column differs" in seen["Models"]
-    assert seen["A clear"] == "could run: make db-clear"
-    assert seen["A rebuild"] == "could run: make db-rebuild"
-    assert not {"Stuck", "Kept", "Undo", "Left over"} & set(seen)
+    return result.out
 
 
-def test_a_dry_run_of_it_is_nothing_that_a_shell_would_run(kept):
-    result = kept.run("status", "--dry-run")
-    assert result.code == 0, result
-    assert all(line.startswith("# ") for line in result.out.splitlines())
-
-
-def test_what_the_role_may_not_read_is_not_called_missing(kept, role):
-    kept.write_env(POSTGRES_USER=role)
-    seen = table(kept.run("status"))
-    assert seen["Revision"] == f"cannot be read by {role}, or is locked"
-    assert seen["Stuck"] == f"not looked for: the table sequences is not for {role} to read"
-    assert "revision ? and migrations.~1~" in seen["Kept"]
+def test_status_shows_the_target_and_what_is_in_it(backscope):
+    """Without a server it cannot look, and is refused."""
+    ((revision,),) = backscope.sql("SELECT version_num FROM alembic_version")
+    where = f"{backscope.name} on {backscope.postgres.host}:{backscope.postgres.port} as scope"
+    out = status(backscope)
+    assert all(words in out for words in ("~/backscope", where, "3 sequences", revision))
+    assert f"{backscope.name}_no" in status(backscope, POSTGRES_DB=f"{backscope.name}_no")
+    backscope.refused("status", POSTGRES_PORT="1")
 
 
 @pytest.mark.inside
-def test_the_models_beside_the_database(backscope):
-    backscope.sql("ALTER TABLE sequences ADD odd int, DROP ref_count, ALTER shift TYPE text")
-    backscope.sql("DROP TABLE searches; CREATE TABLE strange (id int)")
-    text = table(backscope.run("status"))["Models"]
-    for words in (
-        f"the table searches is not in {backscope.name}",
-        f"the table strange of {backscope.name} is not in the models",
-        f"sequences.ref_count is not in {backscope.name}",
-        f"sequences.odd of {backscope.name} is not in the models",
-        "sequences.shift is TEXT",
-        "make db-rebuild CARRY=1",
-    ):
-        assert words in text
+def test_status_shows_how_the_models_and_the_database_differ(backscope):
+    models = backscope.folder / "flaskr/nscope/models.py"
+    edit(models, "    ids = db", "    fresh = db.Column(db.Integer)\n    ids = db")
+    backscope.sql("ALTER TABLE sequences ADD odd int, ALTER shift TYPE text")
+    out = status(backscope, FAST="")
+    assert all(column in out for column in ("searches.fresh", "sequences.odd", "sequences.shift"))
 
 
-def test_the_rows_come_along_unless_one_would_have_to_fill_a_new_column(backscope):
-    models, new = backscope.folder / "flaskr/nscope/models.py", "new = db.Column(db.Integer,"
-    edit(models, "    ids = db", f"    {new} nullable=False)\n    ids = db")
-    for rows, keeps in ((0, "CARRY=1"), (1, "KEEP=1")):
-        backscope.sql(f"INSERT INTO searches (term) SELECT 'a' FROM generate_series(1, {rows})")
-        words = table(backscope.run("status"))["Models"]
-        assert "searches.new is not in" in words
-        assert words.endswith(f"make db-rebuild {keeps}")
-
-
-@pytest.mark.slow
-def test_where_each_setting_came_from(backscope):
-    backscope.write_env(POSTGRES_HOST=None, APP_ENVIRONMENT=None)
-    seen = table(backscope.run("status", POSTGRES_USER="scope"))
-    assert "USER: from the environment" in seen["Settings"]
-    assert "HOST APP_ENVIRONMENT: by default" in seen["Settings"]
-    assert "DB PORT PASSWORD: from .env" in seen["Settings"]
-
-
-@pytest.mark.slow
-def test_the_revision_in_words(backscope):
-    (head,) = backscope.sql("SELECT version_num FROM alembic_version")[0]
-    later = backscope.folder / "migrations/versions/b.py"
-    later.write_text(f"revision = '0002'\ndown_revision = '{head}'\n")
-    revision = table(backscope.run("status"))["Revision"]
-    assert f"{head}, behind the newest in migrations, 0002" in revision
-    later.write_text("revision = ")  # a file that is no Python says nothing
-    backscope.sql("UPDATE alembic_version SET version_num = 'feedface'")
-    assert "its migrations are missing" in table(backscope.run("status"))["Revision"]
-    backscope.sql("DROP TABLE alembic_version")
-    assert "none recorded" in table(backscope.run("status"))["Revision"]
-
-
-def test_status_without_database_and_without_server(fresh):
-    result = fresh.run("status")
-    assert result.code == 0, result
-    seen = table(result)
-    assert "not there yet" in seen["Database"]
-    assert seen["A clear"] == "would be refused"
-    assert seen["A rebuild"].startswith("could run")
-    assert "There is no database" in result.out
-    fresh.write_env(POSTGRES_PORT="1")
-    assert "Connection refused" in fresh.refused("status").err  # it could not look
-
-
-@pytest.mark.slow
-def test_status_tells_of_sessions_and_of_what_stops_what(backscope):
+def test_status_shows_what_would_be_refused(backscope):
+    """A lock in the way, production, an app that does not load."""
     with contextlib.closing(backscope.as_scope()) as session:
         session.autocommit = False
         session.cursor().execute("LOCK TABLE sequences")
-        pid = session.info.backend_pid
-        result = backscope.run("status")
-    assert result.code == 0, result
-    seen = table(result)
-    assert "sequences ?" in seen["Database"]
-    assert seen["A clear"] == seen["A rebuild"] == "would be refused"
-    assert f"pid {pid} locks sequences" in result.out
-    assert "make db-clear FORCE=1" in result.out
-    assert "make db-rebuild FORCE=1" in result.out
+        out = status(backscope, APP_ENVIRONMENT="production")
+        for words in (f"pid {session.info.backend_pid}", "FORCE=1", "PRODUCTION=1"):
+            assert words in out
+        assert "no rows" not in out  # what is locked is not called empty
+    append(backscope.folder / "flaskr/config.py", "raise RuntimeError('no idea')\n")
+    assert "no idea" in status(backscope, FAST="")
 
 
-@pytest.mark.slow
-def test_a_large_table_costs_no_more(backscope):
-    backscope.sql(
-        "INSERT INTO sequences (id, shift, values_requested)"
-        " SELECT 'B' || i, 0, false FROM generate_series(1, 12000) i"
-    )
-    backscope.sql("ANALYZE sequences")
-    assert "sequences about 12,003" in table(backscope.run("status"))["Database"]
+def test_status_fits_on_a_screen_with_three_kept_pairs(kept):
+    """A line for each, and commands that bring one back, remove one, and remove all."""
+    for number in (2, 3):
+        name = f"{kept.name}.~{number}~"
+        kept.postgres.sql(f'CREATE DATABASE "{name}" TEMPLATE model OWNER scope')
+        shutil.copytree(kept.folder / "migrations.~1~", kept.folder / f"migrations.~{number}~")
+    out = status(kept, RESET_MAKE="make")  # as by make, whose commands are shorter
+    assert len(out.splitlines()) <= 24, out
+    assert len(re.findall(rf"^.*{kept.name}\.~[123]~: ", out, re.M)) == 3, out
+    assert "make db-undo" in out
+    (line,) = (line for line in out.splitlines() if line.count("dropdb") == 3)
+    environ = {**kept.environ, "PGPASSWORD": kept.settings["POSTGRES_PASSWORD"]}
+    subprocess.run(["sh", "-c", line], env=environ, check=True)
+    assert (list(kept.mine()), list(kept.folders())) == ([kept.name], ["migrations"])

@@ -1,5 +1,0 @@
-"""The one blueprint, and with it the models."""
-
-from .views import bp
-
-__all__ = ["bp"]

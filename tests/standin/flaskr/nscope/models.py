@@ -4,8 +4,6 @@ from flaskr import db
 
 
 class User(db.Model):
-    """Somebody who can log in."""
-
     id = db.Column(db.Integer, primary_key=True)
     first_name = db.Column(db.String, nullable=False)
     last_name = db.Column(db.String, nullable=False)
@@ -14,10 +12,7 @@ class User(db.Model):
 
 
 class Sequence(db.Model):
-    """What is known of an OEIS sequence; `shift` is its offset."""
-
     __tablename__ = "sequences"
-
     id = db.Column(db.String, unique=True, nullable=False, primary_key=True)
     name = db.Column(db.String)
     shift = db.Column(db.Integer, nullable=False, default=0)
@@ -31,10 +26,7 @@ class Sequence(db.Model):
 
 
 class Search(db.Model):
-    """What the OEIS found for a term."""
-
     __tablename__ = "searches"
-
     term = db.Column(db.String, unique=True, nullable=False, primary_key=True)
     ids = db.Column(db.ARRAY(db.String))
     names = db.Column(db.ARRAY(db.String))

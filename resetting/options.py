@@ -1,0 +1,135 @@
+"""What was asked for, and how to ask it again; knows words, not what they do."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Iterator, Mapping, Sequence
+
+from . import Problem, refuse
+from .settings import DEFAULTS, SHOWN
+from .steps import quote
+
+ON, OFF = ("1", "yes", "true", "on"), ("0", "no", "false", "off", "")
+# Each option with what stands for its value, "1" for a switch, in the order of the help.
+OPTIONS = {
+    "KEEP": ("1", "keep the old database and its migrations as a pair"),
+    "CARRY": ("1", "keep them, and copy the rows into the new database"),
+    "SEQ": ('"A45 A40"', "only these sequences"),
+    "N": ("3", "which kept pair"),
+    "CONFIRM": ("NAME", "answer the question beforehand"),
+    "FORCE": ("1", "end the sessions that are in the way"),
+    "PRODUCTION": ("1", "go on in production, once the service is stopped"),
+    "VERBOSE": ("1", "show all that the commands print"),
+    "BACKSCOPE_DIR": ("DIR", "the checkout; without it, the current folder"),
+}
+EVERYWHERE = ("VERBOSE", "BACKSCOPE_DIR")
+# What else make's command line may have.
+OTHERS = (*DEFAULTS, "PYTHON", "NO_COLOR", "PG_BIN", "MAKEFLAGS", "MFLAGS", "MAKE", "SHELL")
+AGAIN = (*SHOWN, "POSTGRES_DISPOSABLE_DB", "PYTHON")  # what of the environment an advice repeats
+
+
+@dataclass(frozen=True)
+class Options:
+    """A command, and the options that were given: by make, as a flag or in the environment."""
+
+    command: str
+    given: Mapping[str, str]
+    environ: Mapping[str, str]
+    dry_run: bool = False
+
+    def __getitem__(self, name: str) -> str:
+        """Give the value of an option; "" if it was not given."""
+        return self.given.get(name, "")
+
+    def on(self, name: str) -> bool:
+        """Say whether a switch is on."""
+        return self[name].lower() in ON
+
+    def again(self, **changes: str) -> str:
+        """Give the same command as it is typed, with changes; "" leaves something out."""
+        return self._typed(self.command, {**self.given, "CONFIRM": "", "VERBOSE": "", **changes})
+
+    def other(self, command: str, **changes: str) -> str:
+        """Give another command about the same database as it is typed."""
+        same = ["BACKSCOPE_DIR"] + ["PRODUCTION"] * (command != "status")
+        return self._typed(command, {**{name: self[name] for name in same}, **changes})
+
+    def _typed(self, command: str, given: Mapping[str, str]) -> str:
+        said = {**given, **{n: given.get(n, self.environ.get(n, "")) for n in AGAIN}}
+        plain = ("", "python3") if said["PYTHON"] == "python3" else ("",)
+        words = " ".join(f"{n}={quote(text)}" for n, text in said.items() if text not in plain)
+        if "RESET_MAKE" in self.environ:  # make, with what finds its Makefile
+            return f"{self.environ['RESET_MAKE']} db-{command} {words}".strip()
+        name = self.environ.get("RESET_SELF", "backscope-reset")
+        return f"{words} {quote(name)} {command}".strip()
+
+
+def parse(
+    arguments: Sequence[str], commands: Mapping[str, Any], environ: Mapping[str, str]
+) -> Options:
+    """Give the options of a command line; what is not said there is in the environment.
+
+    `commands` are the procedures, each with what it `takes`; RESET_VARIABLES has the names
+    on make's command line. Raises Refused; argparse itself exits with status 2.
+    """
+    usage = "backscope-reset COMMAND [OPTION ...]; --help lists them"
+    parser = argparse.ArgumentParser(usage=usage, add_help=False, allow_abbrev=False)
+    parser.add_argument("command", choices=commands)
+    parser.add_argument("words", nargs="*")  # clear A45 A40; undo 3
+    parser.add_argument("--dry-run", action="store_true")
+    for name, (value, _) in OPTIONS.items():
+        how: dict[str, Any] = {"action": "store_const", "const": "1"} if value == "1" else {}
+        parser.add_argument(f"--{name.lower().replace('_', '-')}", dest=name, **how)
+    said = vars(parser.parse_intermixed_args(arguments))
+    command, words, dry_run = (said.pop(one) for one in ("command", "words", "dry_run"))
+    takes = (*commands[command].takes, *EVERYWHERE)
+    if words:
+        said["N" if "N" in takes else "SEQ"] = " ".join(words)
+    flags = {name: text for name, text in said.items() if text is not None}
+    both = {**environ, **flags}
+    options = Options(command, {n: both[n] for n in takes if n in both}, environ, dry_run)
+    refuse(_odd_names(options, takes, [*environ.get("RESET_VARIABLES", "").split(), *flags]))
+    refuse(_odd_values(options))
+    ids = dict.fromkeys(f"A{int(word[1:]):06}" for word in options["SEQ"].split())
+    return replace(options, given={**options.given, "SEQ": " ".join(ids)})
+
+
+def _odd_names(options: Options, takes: Sequence[str], typed: Sequence[str]) -> Iterator[Problem]:
+    """Yield the names that are unknown, or that the command does not take."""
+    known = [*OPTIONS, *OTHERS]
+    for name in typed:
+        near = difflib.get_close_matches(name.upper(), known, 1, 0.5)
+        what = f"There is no variable {name}{f'; did you mean {near[0]}?' if near else '.'}"
+        if name in OPTIONS:
+            what = f"{options.command} takes no {name}."
+        if name not in known or (name in OPTIONS and name not in takes):
+            yield Problem(what, ("make help", "lists them all"))
+
+
+def _odd_values(options: Options) -> Iterator[Problem]:
+    """Yield the values that mean nothing: of a switch, of N, of SEQ."""
+    for name, text in options.given.items():
+        words, what = text.split(), f"{name} is {quote(text)}, which is"
+        bad = [one for one in words if not re.fullmatch("[Aa][0-9]{1,6}", one, re.ASCII)]
+        if OPTIONS[name][0] == "1" and text.lower() not in (*ON, *OFF):
+            yield Problem(f"{what} neither on nor off.", (options.again(**{name: "1"}), "is on"))
+        if name == "N" and not re.fullmatch("[0-9]{0,6}", text, re.ASCII):
+            yield Problem(f"{what} no number of a pair.", (options.other("status"), "lists them"))
+        if name == "SEQ" and (bad or not words):
+            example = (options.again(SEQ="A000045 A40"), "is how they are written")
+            yield Problem(f"{what} not a list of sequences of the OEIS.", example)
+
+
+def usage(commands: Mapping[str, Any]) -> str:
+    """Give the help: the commands and the options, a line each."""
+    lines = ["Reset the database of a Backscope checkout.", ""]
+    lines += [f"  make db-{name:<11} {one.help}" for name, one in commands.items()]
+    lines += ["", "  make -n db-rebuild  print the commands, run none"]
+    for name, (value, text) in OPTIONS.items():
+        lines.append(f"  {f'{name}={value}':<19} {text}")
+    lines += ["  POSTGRES_DB=NAME    as all of Backscope's variables, wins over .env", ""]
+    lines.append("The same: bin/backscope-reset rebuild --keep, or KEEP=1 in the environment.")
+    return "\n".join(lines)

@@ -1,0 +1,59 @@
+"""Defaults of a role or a database get into nobody's way (H61): all commands work."""
+
+import pytest
+from checkout import slowly
+
+DEFAULTS = {
+    "default_transaction_read_only": "on", "search_path": "nowhere", "statement_timeout": "1",
+    "lock_timeout": "1", "idle_session_timeout": "100", "transaction_timeout": "1",
+    "idle_in_transaction_session_timeout": "1", "row_security": "on", "datestyle": "'SQL, DMY'",
+    "intervalstyle": "sql_standard", "extra_float_digits": "-10",
+    "default_transaction_isolation": "serializable", "standard_conforming_strings": "off",
+    "client_min_messages": "error", "bytea_output": "escape", "array_nulls": "off",
+    "default_with_oids": "off", "session_replication_role": "origin",
+}  # fmt: skip
+
+
+@pytest.fixture(params=["ROLE scope", slowly("DATABASE {}")])
+def settled(backscope, request):
+    """Give a checkout whose role or database has settings that are in the way."""
+    whose = request.param.format(backscope.name)
+    known = {name for (name,) in backscope.postgres.sql("SELECT name FROM pg_settings")}
+    backscope.sql("UPDATE sequences SET \"values\" = NULL WHERE id = 'A000003'")
+    for name in known & set(DEFAULTS):
+        backscope.postgres.sql(f"ALTER {whose} SET {name} = {DEFAULTS[name]}")
+    yield backscope
+    backscope.postgres.sql("ALTER ROLE scope RESET ALL")
+
+
+def succeeds(backscope, *words, **environ):
+    """Run the tool, which takes a while with each step, and has to end well."""
+    result = backscope.run(*words, BEFORE="flask*", DO="sleep 0.15", **environ)
+    assert result.code == 0, result
+
+
+def test_every_command_works_whatever_the_defaults_are(settled):
+    succeeds(settled, "status")
+    succeeds(settled, "unflag")
+    succeeds(settled, "clear", "A2")
+    assert settled.ids() == ["A000001", "A000003"]
+    succeeds(settled, "rebuild", "--carry")
+    assert settled.ids() == ["A000001", "A000003"]
+    succeeds(settled, "undo")
+    assert settled.ids() == ["A000001", "A000003"]
+    assert len(settled.mine()) == 2
+    succeeds(settled, "clear", FAST="")
+    assert settled.ids() == []
+    settled.fill()
+    succeeds(settled, "rebuild", "--keep")
+    assert len(settled.ids(2)) == 3
+    succeeds(settled, "rebuild", "--confirm", settled.name)
+
+
+def test_tables_are_those_that_the_search_path_finds(backscope):
+    """As flask finds them, where the role has a schema of its own."""
+    backscope.sql("CREATE SCHEMA mine AUTHORIZATION scope; ALTER TABLE sequences SET SCHEMA mine;"
+                  f"ALTER ROLE scope IN DATABASE {backscope.name} SET search_path = mine, public;"
+                  "CREATE TABLE public.sequences (id text)")  # fmt: skip
+    assert backscope.run("clear", "A1").code == 0
+    assert len(backscope.sql("SELECT * FROM mine.sequences")) == 2
