@@ -36,7 +36,7 @@ with contextlib.suppress(ImportError):  # main() says what the environment lacks
 class Clear(Procedure):
     """Clear the stored data, but keep the database structure."""
 
-    help = "clear the stored data; SEQ: only some sequences"
+    help = "clear the stored data, or only some sequences"
     takes = ("SEQ", *Procedure.takes)
 
     def in_the_way(self) -> Sequence[Session]:
@@ -54,11 +54,12 @@ class Clear(Procedure):
 
     def check(self, now: State) -> str:
         if now.identity == self.state.identity:
-            raise Failed(Problem("Backscope took no action."))
+            status = (self.options.other("status"), "shows what there is")
+            raise Failed(Problem("Backscope took no action.", status))
         left = [str(table) for table in now.database.tables or () if table.rows != 0]
         if left:
-            keep = (self.options.other("rebuild", KEEP="1"), "starts anew, and keeps them")
-            raise Failed(Problem(f"{', '.join(left)} are left: they are not in the models.", keep))
+            keep = (self.options.other("rebuild", KEEP="1"), "makes it anew, and keeps the old one")
+            raise Failed(Problem(f"Not in the models, so not cleared: {', '.join(left)}.", keep))
         old = self.state.database.counts
         return (
             f"{now.database.name} is cleared of {old}" if old else f"{now.database.name} is empty"
@@ -68,7 +69,7 @@ class Clear(Procedure):
 class Rebuild(Procedure):
     """Wipe out the whole database structure and build a fresh database from scratch."""
 
-    help = "wipe out and rebuild; the first time, set up"
+    help = "drop and rebuild the database; the first time, set it up"
     takes = ("KEEP", "CARRY", *Procedure.takes)
     probes = True
 
@@ -88,8 +89,7 @@ class Rebuild(Procedure):
 
     def problems(self) -> Iterator[Problem]:
         yield from self.rights(self.state.database)
-        yield from self.keep(self.kept)
-        yield from self.carry(self.source)
+        yield from self.keep(self.kept, self.source)
         yield from self.unfinished()
 
     def loses(self) -> str:
@@ -104,7 +104,7 @@ class Rebuild(Procedure):
         if source and source is not kept:
             yield "Rows from", f"{source.name}: {source}"
         if stays:
-            yield "Stays there", f"{stays}: not in the models"
+            yield "Not copied", f"{stays}, not in the models"
         for step in backups.set_migrations_aside(self.state):
             yield "Migrations", " -> ".join(step.argv[1:])
 
@@ -133,12 +133,12 @@ class Rebuild(Procedure):
         new, source, models = now.database, self.source, self.state.app.models
         lacking = [str(model) for model in models if not new.find(model.schema, model.name)]
         if not new.revisions or lacking:
-            lacks = f"the tables {', '.join(lacking)}" if lacking else "a revision"
-            raise Failed(Problem(f"{new.name} lacks {lacks}: flask db migrate did not make it."))
+            lacks = f"tables {', '.join(lacking)}" if lacking else "revision"
+            raise Failed(Problem(f"{new.name} has no {lacks}: flask db migrate made none."))
         for model, old in backups.rows_to_copy(self.state, source):
             table = new.find(model.schema, model.name)
             if not table or table.rows != old.rows:
-                raise Failed(Problem(f"Not all rows came along: of {old}, only {table}."))
+                raise Failed(Problem(f"Not all rows were copied: of {old}, only {table}."))
         done = "rebuilt" if self.state.database.oid else "set up"
         tables = count(len(new.tables or ()), "table")
         text = f"{new.name} is {done}: {tables} at revision {new.revision}"
@@ -191,9 +191,9 @@ def reset(kind: type[Procedure], options: Options, environ: Mapping[str, str]) -
 def show_status(status: Status) -> None:
     """Show what would be refused, and what helps."""
     given = {**status.options.given, "PRODUCTION": "1" * status.state.production}
-    found: dict[str, Problem] = {}
+    status, found = replace(status, options=replace(status.options, given=given)), {}
     for kind, name in ((Clear, "clear"), (Rebuild, "rebuild")):
-        options = replace(status.options, command=name, given=given)
+        options = replace(status.options, command=name)
         problems = list(kind(options, status.state).all_problems())
         console.row(f"db-{name}", "would be refused" if problems else "could run")
         found.update({problem.what: problem for problem in problems})

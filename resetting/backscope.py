@@ -14,7 +14,7 @@ from typing import Iterator
 
 from . import Problem, Refused
 from .options import Options
-from .settings import PREPARE, Settings
+from .settings import SQL, Settings
 from .state import App, Model, State
 from .steps import identifier, tilde
 
@@ -22,24 +22,9 @@ GUARDED_APP = Path(__file__).with_name("guarded_app.py")
 TOOL = GUARDED_APP.parent.parent
 PACKAGES = {"dotenv": "python-dotenv", "psycopg2": "psycopg2-binary", "sh": "sh"}
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
-# (what is said by libpq, PostgreSQL, Python or Flask; the command that helps; what it is for),
-# or with a database, and a statement on it for a superuser. {1} is the pattern's first group.
-HINTS = (
-    ("Connection refused|socket.*failed|timeout expired", "{ready}", "tells whether it runs", ""),
-    ("unsupported startup parameter", "make db-status POSTGRES_PORT=5432",
-     "names the server's own port: this is a connection pooler", ""),
-    ("password|translate host name", "{edit}", "has what Backscope connects with", ""),
-    ('role ".*" does not exist|password authentication',
-     "CREATE ROLE {role} LOGIN CREATEDB PASSWORD '...'", "if there is none", "postgres"),
-    ('for database "(.*)"', 'GRANT CONNECT ON DATABASE "{1}" TO {role}', "", "postgres"),
-    ("dubious ownership", "git config --global --add safe.directory {checkout}", "", ""),
-    ("denied: '[^']*logs/", "sudo rm {checkout}/logs/*.log*", "removes another user's logs", ""),
-    ("No module named '(?!flaskr)", "{install}", "installs what Backscope needs here", ""),
-    ('type "(citext|hstore|ltree|vector|geometry)" does not exist',
-     "CREATE EXTENSION {1}", "gives it to each new database", "template1"),
-    ("(dropdb|createdb|psql): not found", "sudo apt install postgresql-client",
-     "on macOS: brew install libpq", ""),
-)  # fmt: skip
+# What is said by libpq, PostgreSQL, Python or Flask; the command that helps; what it is for; or
+# the database on which a superuser has to run it as a statement. {1} is the pattern's group.
+HINTS = json.loads(Path(__file__).with_name("hints.json").read_text())
 
 
 def hints(said: str, settings: Settings) -> list[tuple[str, str]]:
@@ -55,7 +40,7 @@ def hints(said: str, settings: Settings) -> list[tuple[str, str]]:
     for pattern, *texts in HINTS:
         for match in re.finditer(pattern, said):
             helps, purpose, on = (text.format("", *match.groups(), **words) for text in texts)
-            found.append(settings.superuser(helps, on, purpose) if on else (helps, purpose))
+            found.append(settings.superuser(helps, purpose, on) if on else (helps, purpose))
     return list(dict.fromkeys(found))
 
 
@@ -75,7 +60,7 @@ def find_checkout(options: Options) -> Path:
     """Give the Backscope checkout that is meant; raise Refused if it is none."""
     path = Path(options["BACKSCOPE_DIR"] or ".").expanduser().resolve()
     if not (path / "flaskr/config.py").is_file():
-        what = f"{tilde(path)} is no Backscope checkout: it has no flaskr/config.py."
+        what = f"{tilde(path)} is not a Backscope checkout: it has no flaskr/config.py."
         raise Refused(Problem(what, (options.again(BACKSCOPE_DIR="DIR"), "names the checkout")))
     return path
 
@@ -87,16 +72,21 @@ def environment_problems(checkout: Path) -> Iterator[Problem]:
     venv = tilde(found[0].parent.parent if found else checkout / ".venv")
     activate = (f"source {venv}/bin/activate", "activates Backscope's own")
     if not found:
-        activate = (f"python3 -m venv {venv} && source {venv}/bin/activate", "makes one")
+        activate = (
+            f"python3 -m venv {venv} && source {venv}/bin/activate",
+            "makes one, and activates it",
+        )
     missing = [n for n in PACKAGES if n not in sys.modules and not importlib.util.find_spec(n)]
     if sys.prefix == sys.base_prefix and not (prefix / "conda-meta").is_dir():
         yield Problem("No virtual environment is active.", activate)
     elif not os.access(flask, os.X_OK):
-        wanted = (install(checkout / "requirements.txt"), "if it is to be Backscope's")
-        yield Problem(f"{tilde(prefix)} has no flask, so it is not Backscope's.", activate, wanted)
+        wanted = (install(checkout / "requirements.txt"), "makes it Backscope's")
+        what = f"The environment {tilde(prefix)} has no flask, so it is not Backscope's."
+        yield Problem(what, activate, wanted)
     elif missing:
         ours = (install(TOOL / "requirements.txt"), "installs what this tool needs")
-        yield Problem(f"{tilde(prefix)} lacks {', '.join(PACKAGES[n] for n in missing)}.", ours)
+        lacks = ", ".join(PACKAGES[name] for name in missing)
+        yield Problem(f"The environment {tilde(prefix)} has no {lacks}.", ours)
     if ":" in str(TOOL):
         move = (f"mv {tilde(TOOL)} NAME", "gives it another name")
         yield Problem(f"{tilde(TOOL)} has a colon in its name, which FLASK_APP cannot hold.", move)
@@ -115,7 +105,7 @@ def guarded(state: State, oid: int, probe: bool = False) -> dict[str, str]:
         "user": state.settings.user,
         "oid": oid,
         "opens": bool(oid) or not probe,
-        "session": [*PREPARE, *pinned],
+        "session": [SQL["settings"], SQL["search_path"], *pinned],
         "flask": {n: environ[n] for n in ("FLASK_APP", "FLASK_SKIP_DOTENV") if n in environ},
     }
     told = {"BACKSCOPE_RESET_TARGET": json.dumps(target), "FLASK_SKIP_DOTENV": "1"}
@@ -145,7 +135,7 @@ def ask(process: subprocess.Popen[str], state: State) -> App:
         said, printed = process.communicate(asked, timeout=LOAD_TIMEOUT)
         told = json.loads(said)
     except (subprocess.TimeoutExpired, ValueError, OSError) as error:
-        return App(error=f"It did not load: {type(error).__name__}.")
+        return App(error=f"It does not answer: {type(error).__name__}.")
     if told["error"]:  # with what was printed last, by git perhaps
         last = [line for line in printed.splitlines() if line.strip()][-2:]
         told["error"] = state.settings.mask("\n".join([told["error"], *last]))

@@ -65,7 +65,7 @@ def mark(state: State, source: Database | None) -> Step:
     """Make the step that notes in the database's comment whose rows are still to be copied."""
     text = literal(UNFINISHED.format(source.oid)) if source else "NULL"
     sql = f"COMMENT ON DATABASE {identifier(state.database.name)} IS {text}"
-    title = "note whose rows are to be copied" if source else "note that all rows are copied"
+    title = "note that the copy has begun" if source else "note that the copy is complete"
     return psql("postgres", sql, title=title)
 
 

@@ -9,15 +9,10 @@ from typing import Iterator, Sequence
 from . import Failed, Problem, backups
 from .options import Options
 from .procedure import Procedure
-from .state import Database, Session, State, count
+from .state import Database, Session, State, count, named
 from .steps import Step, identifier, literal, numbered, psql, rename, tilde
 
 STUCK = 'values_requested AND "values" IS NULL'  # what a download that never finished leaves
-
-
-def named(ids: Sequence[str]) -> str:
-    """Name some sequences; from ten on the rest is only counted."""
-    return " ".join(ids[:10]) + (f" and {len(ids) - 10:,} more" if len(ids) > 10 else "")
 
 
 class Forget(Procedure):
@@ -44,7 +39,7 @@ class Forget(Procedure):
 
     def loses(self) -> str:
         what = f"This clears {self.options['SEQ']} of {self.state.database.name}."
-        return what if self.unusual() else ""
+        return what if self.unusual() and self.done == "cleared" else ""
 
     def steps(self) -> Iterator[Step]:
         database = self.state.database
@@ -60,7 +55,8 @@ class Forget(Procedure):
         old, new = self.state.database.found or (), now.database.found
         if new is None or new:
             raise Failed(Problem(f"Not {self.done}: {named(new or ()) or 'that cannot be seen'}."))
-        return f"{count(len(old), 'sequence')} {self.done}: {named(old)}"
+        are = f"{count(len(old), 'sequence')} {'is' if len(old) == 1 else 'are'}"
+        return f"{are} {self.done}: {named(old)}"
 
 
 class Unflag(Forget):
@@ -75,21 +71,18 @@ class Unflag(Forget):
     def looks_for(options: Options) -> str:
         return f"{STUCK} AND {Forget.looks_for(options)}" if options["SEQ"] else STUCK
 
-    def loses(self) -> str:
-        return ""
-
 
 class Undo(Procedure):
     """Swap a kept pair with the current one; run again, it swaps them back."""
 
-    help = "swap a kept pair with the current one; again: swap back"
+    help = "swap in what was kept; run again, it swaps back"
     takes = ("N", *Procedure.takes)
 
     @property
     def number(self) -> int:
         """The pair that is meant: the one asked for, else our newest; 0: there is none."""
-        ours = (n for n, one in self.state.kept.items() if one.owned)
-        return int(self.options["N"] or 0) or next(ours, next(iter(self.state.kept), 0))
+        ours = [n for n, one in self.state.kept.items() if one.owned]
+        return int(self.options["N"] or 0) or next(iter([*ours, *self.state.kept]), 0)
 
     @property
     def kept(self) -> Database:
@@ -102,9 +95,9 @@ class Undo(Procedure):
             yield from self.rights(self.kept, self.state.database)
             yield from self.swap(self.kept, self.state.database)
         else:
-            what = f"there is no {self.kept.name}" if self.number else "nothing is kept"
+            which = f" {self.kept.name}" if self.number else ""
             status = (self.options.other("status"), "lists what is kept")
-            yield Problem(f"Nothing can be swapped in: {what}.", status)
+            yield Problem(f"There is no kept database{which}.", status)
 
     def in_the_way(self) -> Sequence[Session]:
         return [*self.kept.sessions, *self.state.database.sessions]
@@ -130,7 +123,7 @@ class Undo(Procedure):
 class Disposable(Procedure):
     """Make POSTGRES_DISPOSABLE_DB anew, empty."""
 
-    help = "make POSTGRES_DISPOSABLE_DB anew, empty, for flask test"
+    help = "make POSTGRES_DISPOSABLE_DB for flask test anew"
     variable = "POSTGRES_DISPOSABLE_DB"
 
     def problems(self) -> Iterator[Problem]:
@@ -141,15 +134,10 @@ class Disposable(Procedure):
         settings, database = self.state.settings, self.state.database
         moved = {"POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER"} & set(settings.overrides)
         ours = settings.dotenv.get(self.variable) == database.name and settings.local and not moved
-        seen = all(table.rows is not None for table in database.tables or [])
-        what = f"This wipes out {database.name}: {database.counts}."
-        return (
-            what
-            if database.counts
-            and database.usable
-            and not (ours and seen and database.tables is not None)
-            else ""
-        )
+        seen = database.tables and all(table.rows is not None for table in database.tables)
+        if not database.counts or not database.usable or (ours and seen):
+            return ""
+        return f"This wipes out {database.name}: {database.counts}."
 
     def steps(self) -> Iterator[Step]:
         yield from self.dropdb()
@@ -158,13 +146,13 @@ class Disposable(Procedure):
     def check(self, now: State) -> str:
         if now.database.oid in (0, self.state.database.oid) or now.database.counts:
             raise Failed(Problem(f"{now.database.name} is not there, or not empty."))
-        return f"{now.database.name} is there, empty"
+        return f"{now.database.name} is there, and is empty"
 
 
 class Status(Procedure):
     """Show the state of things; nothing is changed."""
 
-    help = "show what there is, and what would be refused"
+    help = "show the database, and what would be refused"
     takes = ()
     probes = True
     looks_for = Unflag.looks_for
@@ -173,17 +161,16 @@ class Status(Procedure):
         state, database, found = self.state, self.state.database, self.state.app.differences
         if database.oid and database.tables is not None:
             lost = not database.revisions <= (state.migrations or frozenset())
-            yield "Revision", database.revision + ", not among the migrations" * lost
+            yield "Revision", database.revision + ", which migrations does not have" * lost
         if found is not None:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            differ = f"flask db migrate would {', '.join(found[:3])}{more}"
-            yield "Models", differ if found else "no table or column differs, says Alembic"
+            differ = f"flask db migrate would {', '.join(found[:3])}{' ...' * (len(found) > 3)}"
+            yield "Models", differ if found else "the same tables and columns"
         if database.found:
-            yield "Stuck", named(database.found)
+            yield "Unfinished", f"downloads of {named(database.found)}"
         for number, one in sorted(state.kept.items()):
             folder = state.settings.checkout / numbered("migrations", number)
             since = time.localtime(folder.lstat().st_ctime if number in state.folders else 0)
-            words = time.strftime("kept %Y-%m-%d %H:%M", since)  # when it was renamed
+            words = time.strftime("since %Y-%m-%d %H:%M", since)  # when it was renamed
             yield "Kept", f"{one.name}: {one}, {words if since.tm_year > 1970 else 'no migrations'}"
 
     def advice(self) -> Iterator[tuple[str, str]]:
@@ -192,16 +179,21 @@ class Status(Procedure):
         for one in self.swap():
             yield from one.advice
         if state.app.differences and not state.source:
-            yield other("rebuild", CARRY="1"), "brings it up to the models, with its rows"
+            yield other("rebuild", CARRY="1"), "makes the tables of the models, and copies the rows"
         if state.database.found:
-            yield other("unflag"), "un-flags what is stuck"
+            yield other("unflag"), "un-flags them"
         ours = [(n, kept.name) for n, kept in state.kept.items() if kept.owned]
         for number, name in ours if state.database.oid and not state.source else ():
             folder = tilde(state.settings.checkout / numbered("migrations", number))
             drop = state.settings.client("dropdb", name)
             removals.append(f"{drop} && rm -r {folder}" if number in state.folders else drop)
-        for number, name in ours[:1]:
-            yield other("undo", N=str(number)), f"brings {name} back"
-            yield from [(removal, f"removes {name}") for removal in removals[:1]]
+        if ours:
+            yield other("undo", N=str(ours[0][0])), f"brings {ours[0][1]} back"
+        if removals:
+            yield removals[0], f"removes {ours[0][1]}"
         if removals[1:]:
             yield " && ".join(removals), "removes all that is kept"
+        alone = [numbered("migrations", n) for n in state.folders if n and n not in state.kept]
+        if alone:
+            paths = " ".join(tilde(state.settings.checkout / one) for one in alone)
+            yield f"rm -r {paths}", f"removes migrations that no kept {state.database.name} has"

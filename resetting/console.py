@@ -71,8 +71,10 @@ def target(settings: Settings) -> None:
         commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     row("Backscope", f"{tilde(checkout)}{f' ({commit})' if commit else ''}, venv {venv}")
     for name in settings.overrides:
-        dotenv = settings.dotenv.get(name, "nothing")
-        row("", f"{name} is {settings.values[name]} in the environment, {dotenv} in .env")
+        dotenv = (
+            f"{settings.dotenv[name]} in .env" if name in settings.dotenv else "not set in .env"
+        )
+        row("", f"{name} is {settings.values[name]} in the environment, {dotenv}")
     kind = settings.values["APP_ENVIRONMENT"]
     kind = "" if kind == "development" else f", {kind}"
     row("Database", f"{settings.database} on {settings.where} as {settings.user}{kind}:", end=" ")
@@ -91,7 +93,7 @@ def ask(sentence: str, answer: str, ways: Sequence[tuple[str, str]], confirm: st
     say()
     say(folded(sentence), BOLD)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
-        what = "Nobody can be asked: this is not a terminal."
+        what = "The question cannot be asked, as this is not a terminal."
         raise Refused(Problem(what, *ways, (confirm, "answers beforehand")))
     advise(ways)
     say(f"Type {answer if '@' in answer else 'its name'} to go on: ", end="")

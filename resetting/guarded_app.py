@@ -29,16 +29,16 @@ def stranger(connection, target):
             cursor.execute(statement)
         connection.commit()
     except Exception as error:  # it is no PostgreSQL, or none that answers
-        return f"Backscope opened something that is not {ours}: {type(error).__name__}."
+        return f"Backscope opened something that is not {ours} ({type(error).__name__})."
     other = " on another server" if started != target["started"] else ""
-    other = other or " under another oid" * (target["oid"] not in (0, oid))
+    other = other or " with another oid" * (target["oid"] not in (0, oid))
     same = (database, user) == (target["database"], target["user"]) and not other
     return "" if same else f"Backscope opened {database} as {user}{other}, not {ours}."
 
 
 def stop(sentence):
     """End this process at once, so that nothing can catch it and go on."""
-    print(sentence, "It was closed before anything ran there.", file=sys.stderr, flush=True)
+    print(sentence, "It was closed before a statement ran.", file=sys.stderr, flush=True)
     os._exit(1)
 
 
@@ -79,7 +79,7 @@ def tell(app, target, told):
     told["production"] = bool(app.config.get("PRODUCTION"))
     migrate = app.extensions.get("migrate")
     if not migrate or migrate.directory != "migrations":
-        return "Backscope has no `flask db` that keeps its migrations in migrations."
+        return "Backscope's `flask db` does not use the folder migrations."
     metadata = migrate.db.metadata
     tables = [one for one, _ in sort_tables_and_constraints(metadata.tables.values())]
     told["models"] = [
@@ -102,7 +102,7 @@ def tell(app, target, told):
                     with contextlib.suppress(Exception):  # what Alembic cannot read
                         told["differences"] = compare(connection, metadata)
             engine.dispose()
-    return "" if metadata.tables else "Backscope's models make no tables."
+    return "" if metadata.tables else "Backscope's app has no models."
 
 
 def compare(connection, metadata):
@@ -122,15 +122,6 @@ def compare(connection, metadata):
     return words
 
 
-def in_one_line(error):
-    """Give an error as Python would, without the SQL that SQLAlchemy adds."""
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.filename}, line {error.lineno}: {error.msg}"
-    said = str(getattr(error, "orig", None) or error).strip().splitlines()
-    one = said[-1 if "Traceback" in str(error) else 0].strip() if said else ""
-    return f"{type(error).__name__}: {one}"
-
-
 def probe():
     """Print what there is to tell as JSON, and end at once: tearing down an app takes long."""
     import flask.cli  # noqa: F401  these take a while, in which the tool looks at the server
@@ -146,8 +137,12 @@ def probe():
 
     try:
         answer(tell(load(target, stop=answer), target, told))
-    except BaseException as error:  # whatever the app raises is what there is to tell
-        answer(in_one_line(error))
+    except SyntaxError as error:
+        answer(f"SyntaxError: {error.filename}, line {error.lineno}: {error.msg}")
+    except BaseException as error:  # whatever the app raises; without the SQL of SQLAlchemy
+        said = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
+        line = said[-1 if "Traceback" in str(error) else 0]
+        answer(f"{type(error).__name__}: {line.strip()}")
 
 
 if __name__ == "__main__":

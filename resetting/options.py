@@ -15,15 +15,15 @@ from .steps import quote
 ON, OFF = ("1", "yes", "true", "on"), ("0", "no", "false", "off", "")
 # Each option with what stands for its value, "1" for a switch, in the order of the help.
 OPTIONS = {
-    "KEEP": ("1", "keep the old database and its migrations as a pair"),
+    "KEEP": ("1", "keep the old database and its migrations"),
     "CARRY": ("1", "keep them, and copy the rows into the new database"),
-    "SEQ": ('"A45 A40"', "only these sequences"),
-    "N": ("3", "which kept pair"),
+    "SEQ": ('"A45 A40"', "clear, unflag: only these sequences"),
+    "N": ("3", "undo: swap in this one, not the newest"),
     "CONFIRM": ("NAME", "answer the question beforehand"),
     "FORCE": ("1", "end the sessions that are in the way"),
-    "PRODUCTION": ("1", "go on in production, once the service is stopped"),
+    "PRODUCTION": ("1", "go on although this is production"),
     "VERBOSE": ("1", "show all that the commands print"),
-    "BACKSCOPE_DIR": ("DIR", "the checkout; without it, the current folder"),
+    "BACKSCOPE_DIR": ("DIR", "use this checkout, not the current folder"),
 }
 EVERYWHERE = ("VERBOSE", "BACKSCOPE_DIR")
 # What else make's command line may have.
@@ -102,9 +102,9 @@ def _odd_names(options: Options, takes: Sequence[str], typed: Sequence[str]) -> 
     known = [*OPTIONS, *OTHERS]
     for name in typed:
         near = difflib.get_close_matches(name.upper(), known, 1, 0.5)
-        what = f"There is no variable {name}{f'; did you mean {near[0]}?' if near else '.'}"
+        what = f"There is no option {name}.{f' Did you mean {near[0]}?' if near else ''}"
         if name in OPTIONS:
-            what = f"{options.command} takes no {name}."
+            what = f"db-{options.command} does not take {name}."
         if name not in known or (name in OPTIONS and name not in takes):
             yield Problem(what, ("make help", "lists them all"))
 
@@ -112,24 +112,26 @@ def _odd_names(options: Options, takes: Sequence[str], typed: Sequence[str]) -> 
 def _odd_values(options: Options) -> Iterator[Problem]:
     """Yield the values that mean nothing: of a switch, of N, of SEQ."""
     for name, text in options.given.items():
-        words, what = text.split(), f"{name} is {quote(text)}, which is"
+        words, what = text.split(), f"{name} is {quote(text)}. It has to be"
         bad = [one for one in words if not re.fullmatch("[Aa][0-9]{1,6}", one, re.ASCII)]
         if OPTIONS[name][0] == "1" and text.lower() not in (*ON, *OFF):
-            yield Problem(f"{what} neither on nor off.", (options.again(**{name: "1"}), "is on"))
+            on = (options.again(**{name: "1"}), "switches it on")
+            yield Problem(f"{what} 1 or 0.", on)
         if name == "N" and not re.fullmatch("[0-9]{0,6}", text, re.ASCII):
-            yield Problem(f"{what} no number of a pair.", (options.other("status"), "lists them"))
+            status = (options.other("status"), "lists what is kept")
+            yield Problem(f"{what} the number of a kept database, such as 3.", status)
         if name == "SEQ" and (bad or not words):
-            example = (options.again(SEQ="A000045 A40"), "is how they are written")
-            yield Problem(f"{what} not a list of sequences of the OEIS.", example)
+            example = (options.again(SEQ="A000045 A40"), "is an example")
+            yield Problem(f"{what} a list of sequences.", example)
 
 
 def usage(commands: Mapping[str, Any]) -> str:
     """Give the help: the commands and the options, a line each."""
     lines = ["Reset the database of a Backscope checkout.", ""]
     lines += [f"  make db-{name:<11} {one.help}" for name, one in commands.items()]
-    lines += ["", "  make -n db-rebuild  print the commands, run none"]
+    lines += ["", "  make -n db-rebuild  print the commands, and run none"]
     for name, (value, text) in OPTIONS.items():
         lines.append(f"  {f'{name}={value}':<19} {text}")
-    lines += ["  POSTGRES_DB=NAME    as all of Backscope's variables, wins over .env", ""]
-    lines.append("The same: bin/backscope-reset rebuild --keep, or KEEP=1 in the environment.")
+    lines += ["  POSTGRES_DB=NAME    use this database, as all variables of .env", ""]
+    lines.append("Without make: bin/backscope-reset rebuild --keep, clear A45 A40, undo 3.")
     return "\n".join(lines)

@@ -23,21 +23,22 @@ def settings_problems(options: Options, settings: Settings, variable: str) -> It
     others = (settings.values["POSTGRES_DB"], settings.dotenv.get("POSTGRES_DB"))
     wrong = {}
     if not name or name in OWN:
-        wrong[variable] = f"is {name or 'not set'}: that is no database of Backscope's."
+        wrong[variable] = f"is {name}, PostgreSQL's own database." if name else "is not set."
     elif not name.isprintable() or len(name.encode(errors="replace")) > NAME_LIMIT:
-        wrong[variable] = f"is no name of a database: {name!a}."
+        wrong[variable] = f"is {name!a}, which cannot be the name of a database."
     elif not main and (name in others or re.search(r"\.~\d+~$", name)):
         wrong[variable] = f"is {name}, which flask test must not empty."
     if not re.fullmatch("[0-9]{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
-        wrong["POSTGRES_PORT"] = f"is {quote(port)}, which is no port from 1 to 65535."
+        wrong["POSTGRES_PORT"] = f"is {quote(port)}. It has to be a number from 1 to 65535."
     if main and settings.values["APP_ENVIRONMENT"] == "testing":
-        wrong["APP_ENVIRONMENT"] = "is testing: Flask would open POSTGRES_DISPOSABLE_DB."
-    if options["CONFIRM"] not in ("", settings.answer):
-        wrong["CONFIRM"] = f"is {quote(options['CONFIRM'])}, but it is {settings.answer}."
+        wrong["APP_ENVIRONMENT"] = "is testing, so Flask would open POSTGRES_DISPOSABLE_DB."
     for one, what in wrong.items():
-        unset = (f"unset {one}", "as it wins over .env, or give it the right value")
-        given = one in settings.environ or one == "CONFIRM"
+        unset = (f"unset {one}", "has .env decide, unless it was typed on the command line")
+        given = one in settings.environ
         yield Problem(f"{one} {what}", unset if given else (settings.edit, "sets it"))
+    if options["CONFIRM"] not in ("", settings.answer):
+        what = f"CONFIRM is {quote(options['CONFIRM'])}, but the name is {settings.answer}."
+        yield Problem(what, (options.again(CONFIRM=settings.answer), "confirms it"))
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,15 @@ class Procedure:
         error, environment = self.state.app.error, settings.values["APP_ENVIRONMENT"]
         if error:
             look = (f"cd {tilde(settings.checkout)} && flask routes", "shows it all")
-            what = f"Backscope cannot be used as it is:\n{error}"
+            what = f"Backscope's app cannot be used:\n{error}"
             yield Problem(what, *(hints(error, settings) or [look]))
         if self.state.production and not options.on("PRODUCTION"):
-            what = f"APP_ENVIRONMENT is {quote(environment)}: this may be production."
-            yield Problem(what, (options.again(PRODUCTION="1"), "is meant for it"))
+            what = f"APP_ENVIRONMENT is {quote(environment)}, so this may be production."
+            yield Problem(what, (options.again(PRODUCTION="1"), "goes on all the same"))
         yield from self.problems()
         if found and not options.on("FORCE"):
-            what = f"{count(len(found), 'session')} in the way:"
-            listed = "\n".join([what, *(one.words for one in found)])
+            are = "1 session is" if len(found) == 1 else f"{len(found)} sessions are"
+            listed = "\n".join([f"{are} in the way:", *(one.words for one in found)])
             yield Problem(listed, (options.again(FORCE="1"), "ends what is listed"))
 
     def ending(self) -> Iterator[Step]:
@@ -146,40 +147,42 @@ class Procedure:
         """Check the rights of who drops, renames or creates."""
         settings, role = self.state.settings, identifier(self.state.settings.user)
         if not self.state.creates:
-            grant = settings.superuser(f"ALTER ROLE {role} CREATEDB")
-            yield Problem(f"The role {settings.user} has no CREATEDB.", grant)
+            grant = settings.superuser(f"ALTER ROLE {role} CREATEDB", "allows it")
+            yield Problem(f"The role {settings.user} may not create databases.", grant)
         for one in (one for one in databases if not one.owned):
             change = f"ALTER DATABASE {identifier(one.name)} OWNER TO {role}"
-            grant = settings.superuser(change, purpose="if it is yours")
+            grant = settings.superuser(change, f"makes {settings.user} its owner")
             what = f"{one.name} is owned by {one.owner}, not by {settings.user}."
-            yield Problem(what, (settings.edit, "names another one"), grant)
+            yield Problem(what, (settings.edit, "has the settings of the connection"), grant)
 
-    def keep(self, kept: Database | None) -> Iterator[Problem]:
-        """Check that migrations can be renamed, and a database be kept."""
+    def keep(self, kept: Database | None, source: Database | None) -> Iterator[Problem]:
+        """Check that migrations can be renamed, a database be kept, and rows come along."""
         path = self.state.settings.checkout / "migrations"
-        plain = (self.options.again(CARRY="", KEEP=""), "keeps nothing")
+        plain = (self.options.again(CARRY="", KEEP=""), "drops it, with its rows")
+        keeps = (
+            self.options.again(CARRY="", KEEP="1"),
+            "keeps the old database, and copies nothing",
+        )
         if path.exists() and not path.is_dir():
-            yield Problem(f"{tilde(path)} is no folder.", (f"rm {tilde(path)}", "removes it"))
+            yield Problem(f"{tilde(path)} is not a folder.", (f"rm {tilde(path)}", "removes it"))
         if kept and (kept.tables is None or len(self.state.backup.encode()) > NAME_LIMIT):
-            why = kept.trouble or "its name is too long."
+            why = kept.trouble or f"the name {self.state.backup} is too long."
             yield Problem(f"{kept.name} cannot be kept: {why}", plain)
-
-    def carry(self, source: Database | None) -> Iterator[Problem]:
-        """Check that rows can come along, as far as that is known beforehand."""
-        keeps = (self.options.again(CARRY="", KEEP="1"), "keeps them as they are")
         if source and source.tables is None:
             yield Problem(f"The rows of {source.name} cannot be seen: {source.trouble}", keeps)
         for model, table in backups.rows_to_copy(self.state, source):
             lacking = [f"{model}.{one}" for one in model.required if one not in table.columns]
             if table.rows is None or (lacking and table.rows):
-                why = f"{', '.join(lacking)} must not be null" if lacking else "not counted"
-                yield Problem(f"The rows of {model} cannot come along: {why}.", keeps)
+                why = (
+                    f"{', '.join(lacking)} must not be null" if lacking else "they are not counted"
+                )
+                yield Problem(f"The rows of {model} cannot be copied: {why}.", keeps)
 
     def swap(self, *databases: Database) -> Iterator[Problem]:
         """Check that databases are whole, and that no undo was interrupted."""
         for one in (one for one in databases if not one.usable):
             drop = (self.state.settings.client("dropdb", one.name), "removes it")
-            yield Problem(f"{one.name} is what an interrupted dropdb left.", drop)
+            yield Problem(f"{one.name} is not whole: a dropdb of it was interrupted.", drop)
         moves = backups.unfinished_swap(self.state)
         if moves:
             all_of = " && ".join([f"cd {tilde(self.state.settings.checkout)}", *map(str, moves)])

@@ -21,15 +21,11 @@ from .server import Server
 from .settings import read_settings
 from .steps import Step
 
-TICK = 0.005  # seconds between two looks at whether a command has ended
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Run:
-    """A run of a procedure: its signals, what was seen, and what the last step has printed.
-
-    The first signal that came is its `signal`; those after it change nothing.
-    """
+    """A run of a procedure, the first signal that came, and what the last step has printed."""
 
     def __init__(self) -> None:
         """Listen to the signals that nobody told us to ignore (nohup)."""
@@ -39,13 +35,11 @@ class Run:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._receive)
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if not self.signal:
-            self.signal = signal.Signals(number).name
-            self._hand_on()
-
-    def _hand_on(self) -> None:
-        """Give a signal that came to what is running; raise Interrupted if nothing was touched."""
+    def _receive(self, number: int = 0, frame: FrameType | None = None) -> None:
+        """Hand the signal that came on to what runs; raise Interrupted if nothing was touched."""
+        if number and self.signal:
+            return
+        self.signal = self.signal or (signal.Signals(number).name if number else "")
         if self.signal and not self.acting:
             raise Interrupted(Problem(f"Interrupted by {self.signal}. Nothing was changed."))
         for one in self.running if self.signal else ():
@@ -56,10 +50,7 @@ class Run:
     def looking(
         self, kind: type[Procedure], options: Options, environ: Mapping[str, str]
     ) -> Iterator[Procedure]:
-        """Read the settings, ask Backscope and look at the server; nothing is touched.
-
-        Gives the procedure in the face of what was seen; raises Refused where nothing can be.
-        """
+        """Look, and give the procedure in the face of what was seen; raise Refused."""
         settings = read_settings(find_checkout(options), environ, kind.variable)
         refuse(settings_problems(options, settings, kind.variable))
         os.environ.clear()
@@ -69,11 +60,12 @@ class Run:
             if not options.dry_run:
                 console.target(settings)
             self.server = Server(settings, kind.looks_for(options))
-            stack.callback(self.server.close)
+            stack.callback(self.server.connection.close)
             if kind.takes and not options.dry_run and not self.server.lock(stack):
-                what = f"Another reset of {settings.database}, or in this checkout, is running."
-                raise Refused(Problem(what, (options.again(), "when that has ended")))
-            state = self.server.look(kind.exact or options.on("CARRY"))
+                what = f"Another reset is running, of {settings.database} or in this checkout."
+                raise Refused(Problem(what, (options.again(), "goes on when that has ended")))
+            self.exact = kind.exact or options.on("CARRY")
+            state = self.server.look(self.exact)
             state = replace(state, app=ask(loading, state)) if loading else state
             self.procedure = kind(options, state)
             yield self.procedure
@@ -83,35 +75,31 @@ class Run:
         before = self.procedure.state
         now = replace(self.server.look(), app=before.app)
         refuse(replace(self.procedure, state=now).all_problems())
-        if not self.server.locked or now.identity != before.identity:
-            what = f"{now.database.name} is not any more as it was shown."
-            raise Refused(Problem(what, (self.procedure.options.again(), "shows it as it is")))
+        if now.identity != before.identity:
+            again = (self.procedure.options.again(), "shows it again")
+            raise Refused(Problem(f"{now.database.name} has changed since it was shown.", again))
 
     def act(self) -> str:
         """Run the steps and say the result; put back and raise if it is not as it should be."""
         console.say()
-        self._hand_on()
+        self._receive()
         self.acting = True
         try:
             failed = self._run([*self.procedure.steps()])
             if failed or self.signal:
                 said = "".join(self.printed)
                 raise Failed(Problem(failed, *hints(said, self.procedure.state.settings)))
-            exact = self.procedure.exact or self.procedure.options.on("CARRY")
-            return self.procedure.check(self.server.look(exact))
+            return self.procedure.check(self.server.look(self.exact))
         except (Failed, Refused) as error:
             self._give_up(error.args[0])
 
     def _run(self, steps: Sequence[Step], back: bool = False) -> str:
-        """Run steps until one fails or a signal comes; say in a sentence how one failed.
-
-        What takes a moment is never interrupted: all but flask and a copy; nor putting back.
-        """
+        """Run steps until one fails or a signal comes; say in a sentence how one failed."""
         for number, step in enumerate(steps):
-            head, verbose = f"[{number + 1}/{len(steps)}] ", self.procedure.options.on("VERBOSE")
-            line = console.StepLine(head, step, verbose)
+            head = f"[{number + 1}/{len(steps)}] "
+            line = console.StepLine(head, step, self.procedure.options.on("VERBOSE"))
             began, self.printed = time.monotonic(), []
-            long = step.argv[0] == "flask" or step.into is not None
+            long = step.argv[0] == "flask" or step.into is not None  # the others take a moment
             failed = self._execute(step, line, interruptible=long and not back)
             ended = bool(self.signal) and not back
             line.end(time.monotonic() - began, "interrupted" * ended or "failed" * bool(failed))
@@ -131,27 +119,26 @@ class Run:
             if line.apart:
                 console.say(self.printed[-1], end="")
 
-        both = {"_out": take, "_err_to_out": True, "_tty_out": False}
         with contextlib.ExitStack() as stack:
             nothing = stack.enter_context(open(os.devnull, "rb"))
-            parts = [(step, {"_in": nothing, **both})]
-            if step.asks:  # its question has no end of line
-                parts = [(step, {"_in": sys.stdin, "_out_bufsize": 0, **both})]
+            bufsize = 0 if step.asks else 1  # a question has no end of line
+            plain = {"_out": take, "_err_to_out": True, "_tty_out": False, "_out_bufsize": bufsize}
+            parts = [(step, {**plain, "_in": sys.stdin if step.asks else nothing})]
             if step.into:
                 ends = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb")))
                 read, write = map(stack.enter_context, ends)
                 parts = [(step, {"_in": nothing, "_out": write, "_err": take})]
-                parts.append((step.into, {"_in": read, **both}))
+                parts.append((step.into, {**plain, "_in": read}))
             try:
                 commands = [self._start(part, streams) for part, streams in parts]
             except sh.CommandNotFound as error:
                 take(f"{error}: not found\n")
-                return f"{error} could not be run."
+                return f"{error} is not on the PATH."
         self.running = commands if interruptible else ()
-        self._hand_on()
+        self._receive()
         began, failed = time.monotonic(), ""
         while any(command.is_alive() for command in commands):
-            time.sleep(TICK)  # sh itself would look once a second, and be deaf to signals
+            time.sleep(0.005)  # sh itself would look once a second, and be deaf to signals
             line.tick(int(time.monotonic() - began), self.server.progress)
         self.running = ()
         for (part, _), command in zip(parts, commands):
@@ -163,19 +150,15 @@ class Run:
         return failed
 
     def _start(self, step: Step, streams: dict[str, Any]) -> Any:
-        """Start a command in a session of its own; `flask` is the one beside this interpreter.
-
-        It inherits the locks, which so outlive a tool that is killed.
-        """
-        program, environment = step.argv[0], self.procedure.state.settings.children()
+        """Start a command in a session of its own; it inherits the locks, and may outlive us."""
+        state, program = self.procedure.state, step.argv[0]
+        environment = state.settings.children()
         if program == "flask":
             program = os.path.join(os.path.dirname(sys.executable), program)
-            environment.update(
-                guarded(self.procedure.state, self.server.made or self.procedure.state.database.oid)
-            )
+            environment.update(guarded(state, self.server.made or state.database.oid))
         start: Callable[..., Any] = sh.Command(program)
         return start(
-            *step.argv[1:], _cwd=str(self.procedure.state.settings.checkout), _env=environment,
+            *step.argv[1:], _cwd=str(state.settings.checkout), _env=environment,
             _encoding="utf-8", _decode_errors="replace", _bg=True, _bg_exc=False, _no_out=True,
             _close_fds=False, _new_session=True, **streams,
         )  # fmt: skip
@@ -193,19 +176,20 @@ class Run:
                 self._run(back, back=True)
                 now = self.server.look()
         except Refused:
-            status = (options.other("status"), "shows how things are, once the server answers")
+            status = (options.other("status"), "shows the state, once the server answers")
             raise raised(Problem(what, status)) from None
         if now.identity == self.procedure.state.identity:
             verbose = (options.again(VERBOSE="1"), "shows all that is printed")
             if not back and not name:
                 raise Refused(Problem(what, *(why.advice or [verbose])))
-            done = "Everything is as it was before." if back else "Nothing was changed."
-            raise raised(Problem(f"{what} {done}", *why.advice))
-        again = (options.again(), "does it again" if name else "once that is mended")
-        new, advice = now.database, [again]
-        left = f"{new.name} is there: {new.counts or 'no rows'}, revision {new.revision}."
-        left = left if new.oid else f"There is no database {new.name} now."
+            what += " Everything is as it was before." if back else " Nothing was changed."
+            raise raised(Problem(what, *why.advice))
+        new = now.database
+        there = f"{new.name} is there: {new}, revision {new.revision}."
+        what += f" {there}" if new.oid else f" There is no database {new.name} now."
+        again = "does it again" if name else "does it again, once the cause above is mended"
+        advice = [*why.advice, (options.again(), again)]
         for number in {*now.kept} - {*self.procedure.state.kept}:
-            left += f" What it was is kept as {now.kept[number].name}."
+            what += f" The old one is kept as {now.kept[number].name}."
             advice.append((options.other("undo", N=str(number)), "brings it back"))
-        raise raised(Problem(f"{what} {left}", *why.advice, *advice))
+        raise raised(Problem(what, *advice))

@@ -1,4 +1,4 @@
-"""The connection that looks, which also holds the lock; nothing is touched here."""
+"""The connection that looks, which also holds the lock, and what it sees; nothing is touched."""
 
 from __future__ import annotations
 
@@ -15,11 +15,50 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from . import Problem, Refused, queries
+from . import Problem, Refused
 from .backscope import hints
-from .queries import rows
-from .settings import APPLICATION, LOOKS, PINNED, PREPARE, Settings
-from .state import LIMIT, Database, State
+from .settings import APPLICATION, LOOKS, PINNED, SQL, Settings
+from .state import LIMIT, Database, Session, State, Table
+from .steps import identifier
+
+
+def rows(connection: Connection, query: str, *values: object) -> list[dict[str, Any]]:
+    """Give all rows of a query, by the names of its columns; raise psycopg2.Error."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values or None)
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def column(connection: Connection, table: Table, query: str) -> list[str] | None:
+    """Give a column; None if it is locked, hidden by a policy, not ours, or takes too long."""
+    with contextlib.suppress(psycopg2.Error):
+        found = rows(connection, query.format(identifier(table.schema, table.name)))
+        return [row["one"] for row in found]
+    return None
+
+
+def inside(connection: Connection, database: Database, condition: str, limit: str) -> Database:
+    """Give a database with what is inside; what cannot be counted is not called empty.
+
+    The sequences for which the `condition` holds are looked for; rows are counted to a `limit`.
+    """
+    count = f"SELECT count(*) AS one FROM (SELECT FROM {{}} {limit}) AS few"
+    tables = [Table(**row) for row in rows(connection, SQL["tables"])]
+    counts = [column(connection, table, count) for table in tables]
+    counted = [one._replace(rows=int(n[0]) if n else None) for one, n in zip(tables, counts)]
+    versions = [one for one in counted if one.name == "alembic_version" and one.visible]
+    query = "SELECT version_num::text AS one FROM {}"
+    revisions = [column(connection, one, query) or () for one in versions]
+    seen = replace(database, tables=[one for one in counted if one not in versions])
+    sequences = seen.find(None, "sequences") if condition else None
+    query = f"SELECT id::text AS one FROM {{}} WHERE {condition} ORDER BY id"
+    return replace(
+        seen,
+        others={row["kind"]: row["count"] for row in rows(connection, SQL["others"])},
+        revisions=frozenset(one for some in revisions for one in some),
+        found=column(connection, sequences, query) if sequences else None,
+        sessions=[Session(**row) for row in rows(connection, SQL["sessions"])],
+    )
 
 
 def connect(settings: Settings, database: str, exact: bool = False) -> Connection:
@@ -34,9 +73,16 @@ def connect(settings: Settings, database: str, exact: bool = False) -> Connectio
         application_name="backscope-reset looks", cursor_factory=RealDictCursor,
     )  # fmt: skip
     connection.autocommit = True
-    for statement in PREPARE:
-        rows(connection, statement)
+    for name in ("settings", "search_path"):
+        rows(connection, SQL[name])
     return connection
+
+
+def no_connection(settings: Settings, error: Exception) -> Refused:
+    """Make the error of a server that does not answer, with what it says and what helps."""
+    said = settings.mask(str(error)).strip()
+    what = f"No connection to {settings.where} as {settings.user}:\n{said}"
+    return Refused(Problem(what, *hints(said, settings)))
 
 
 class Server:
@@ -47,19 +93,13 @@ class Server:
 
         The sequences for which the `condition` holds are looked for.
         """
-        self.settings, self.condition, self.made = settings, condition, 0
-        self._connect()
+        self.condition, self.made = condition, 0
+        try:
+            self.connection = connect(settings, "postgres")
+        except psycopg2.Error as error:
+            raise no_connection(settings, error) from None
         host = settings.host or self.connection.info.host or ""  # the socket that libpq took
         self.settings = replace(settings, host=host)
-
-    def _connect(self) -> None:
-        settings = self.settings
-        try:
-            self.connection, self.locked = connect(settings, "postgres"), False
-        except psycopg2.Error as error:
-            said = settings.mask(str(error)).strip()
-            what = f"No connection to {settings.where} as {settings.user}:\n{said}"
-            raise Refused(Problem(what, *hints(said, settings))) from None
 
     def lock(self, stack: contextlib.ExitStack) -> bool:
         """Take the lock of the database and that of the checkout; False if one is taken.
@@ -78,12 +118,7 @@ class Server:
                 return False
         key = zlib.crc32(self.settings.database.encode())
         taken = rows(self.connection, "SELECT pg_try_advisory_lock(%s) AS got", key)
-        self.locked = bool(taken[0]["got"])
-        return self.locked
-
-    def close(self) -> None:
-        """Close the connection, and so give the lock back."""
-        self.connection.close()
+        return bool(taken[0]["got"])
 
     def look(self, exact: bool = False) -> State:
         """Look at everything; raise Refused if the server does not answer any more.
@@ -91,11 +126,10 @@ class Server:
         Rows are counted to a limit and what takes over two seconds is not seen, unless `exact`.
         """
         try:
-            about = rows(self.connection, queries.ABOUT)[0]
-        except psycopg2.Error:  # it was started anew
-            self._connect()
-            about = rows(self.connection, queries.ABOUT)[0]
-        found = {row["name"]: Database(**row) for row in rows(self.connection, queries.DATABASES)}
+            about = rows(self.connection, SQL["about"])[0]
+        except psycopg2.Error as error:
+            raise no_connection(self.settings, error) from None
+        found = {row["name"]: Database(**row) for row in rows(self.connection, SQL["databases"])}
         name, checkout = self.settings.database, self.settings.checkout
         database = self._inside(found.get(name, Database(name)), exact)
         all_of = exact and (not database.tables or bool(database.comment))  # what a CARRY copies
@@ -116,7 +150,7 @@ class Server:
         try:
             connection = connect(self.settings, database.name, exact)
             with contextlib.closing(connection):
-                return queries.inside(
+                return inside(
                     connection, database, self.condition, "" if exact else f"LIMIT {LIMIT}"
                 )
         except psycopg2.Error as error:
@@ -129,11 +163,9 @@ class Server:
 
     def progress(self) -> dict[str, Any]:
         """Give how many rows our COPY has brought, and who holds a lock that we wait for."""
-        copied = queries.COPIED if self.connection.server_version >= 140000 else "NULL"
+        query = SQL["progress" if self.connection.server_version >= 140000 else "waits"]
         with contextlib.suppress(psycopg2.Error):
-            return next(
-                iter(rows(self.connection, queries.PROGRESS.format(copied), APPLICATION)), {}
-            )
+            return next(iter(rows(self.connection, query, APPLICATION)), {})
         return {}
 
 

@@ -41,13 +41,9 @@ PINNED = (
     "-c idle_in_transaction_session_timeout=0 -c row_security=off -c datestyle=ISO"
     " -c intervalstyle=postgres -c extra_float_digits=1"
 )
-# What no option can say: what only newer servers know, and a search path that ends in public.
-PREPARE = (
-    "SELECT set_config(name, '0', false) FROM pg_settings"
-    " WHERE name IN ('idle_session_timeout', 'transaction_timeout')",
-    "SELECT set_config('search_path', concat_ws(',', nullif(current_setting('search_path'), ''),"
-    " 'public'), false) WHERE NOT 'public' = ANY(current_schemas(false))",
-)
+# All SQL that looks, by its name.
+LOOK = Path(__file__).with_name("look.sql").read_text()
+SQL = dict(re.findall(r"-- name: (\w+)\n(.*?)(?=\n-- name:|\Z)", LOOK, re.DOTALL))
 APPLICATION = f"backscope-reset {os.getpid()}"  # application_name of what this run starts
 
 
@@ -97,10 +93,10 @@ class Settings:
         where = ["-h", self.host] * bool(self.host) + ["-p", self.port]
         return " ".join(map(shell.quote, [program, *where, *["-U", self.user] * role, *words]))
 
-    def superuser(self, sql: str, on: str = "postgres", purpose: str = "") -> tuple[str, str]:
+    def superuser(self, sql: str, purpose: str, on: str = "postgres") -> tuple[str, str]:
         """Give a statement that a superuser has to run, and what it is for."""
         command = self.client("psql", "-d", on, "-c", sql, role=False)
-        return command, "; ".join(filter(None, [purpose, "as a superuser of PostgreSQL"]))
+        return command, f"{purpose}; as a superuser, such as -U postgres"
 
     def mask(self, text: str) -> str:
         """Give a text without the password, unless that is a name, too."""
@@ -146,19 +142,20 @@ def read_dotenv(path: Path) -> str:
         text = path.read_bytes().decode()
     except OSError as error:
         example = tilde(Path(__file__).resolve().parent.parent / ".env.example")
-        made = (f"cp {example} {tilde(path)} && {edit}", "makes one")
-        raise Refused(
-            Problem(f"There is no {tilde(path)} to read: {error.strerror}.", made)
-        ) from None
+        made = (f"cp {example} {tilde(path)} && {edit}", "makes one, to be edited")
+        what = f"There is no .env in {tilde(path.parent)} that can be read: {error.strerror}."
+        raise Refused(Problem(what, made)) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise Refused(Problem(f".env is not UTF-8: see line {line}.", (edit, "opens it"))) from None
+        raise Refused(
+            Problem(f".env is not in UTF-8, at line {line}.", (edit, "opens it"))
+        ) from None
     for key, value, original, wrong in parse_stream(io.StringIO(text)):
         marked = (key or "").startswith("\ufeff")  # older python-dotenvs keep it
         if wrong or marked or (key in DEFAULTS and value is None):
             blank = original.string[: len(original.string) - len(original.string.lstrip())]
             lines.append(str(original.line + blank.count("\n")))
     if lines:
-        what = f".env is not understood at line {', '.join(lines)}."
+        what = f"python-dotenv cannot read line {', '.join(lines)} of .env."
         raise Refused(Problem(what, (edit, "opens it")))
     return text

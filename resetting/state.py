@@ -20,6 +20,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def named(ids: Sequence[str]) -> str:
+    """Name some sequences; from ten on the rest is only counted."""
+    return " ".join(ids[:10]) + (f" and {len(ids) - 10:,} more" if len(ids) > 10 else "")
+
+
 class Session(NamedTuple):
     """A session of pg_stat_activity, in words, and its locks: `TABLE in MODE`."""
 
@@ -94,8 +99,18 @@ class Database:
     @property
     def identity(self) -> tuple[Any, ...]:
         """What tells whether anything changed."""
-        tables = sorted((t.oid, t.file, min(t.rows or 0, LIMIT)) for t in self.tables or ())
-        return (self.oid, self.name, self.comment, self.revisions, self.others, tables, self.found)
+        seen = [
+            (t.oid, t.file, -1 if t.rows is None else min(t.rows, LIMIT)) for t in self.tables or ()
+        ]
+        return (
+            self.oid,
+            self.name,
+            self.comment,
+            self.revisions,
+            self.others,
+            sorted(seen),
+            self.found,
+        )
 
 
 class Model(NamedTuple):

@@ -53,4 +53,4 @@ def test_h6_h7_the_testing_environment_and_one_that_backscope_does_not_know(back
 
 def test_h18_an_app_whose_models_make_no_tables(backscope):
     edit(backscope.folder / "flaskr/__init__.py", "import flaskr.nscope.models", "pass")
-    assert "no tables" in backscope.refused(*KEEP, FAST="").said
+    assert "no models" in backscope.refused(*KEEP, FAST="").said

@@ -94,4 +94,4 @@ def test_an_older_pair_is_not_offered_as_what_an_interrupted_rebuild_has_lost(ke
     kept.run("rebuild", "--confirm", kept.name, AFTER="dropdb*", DO=KILL)
     out = kept.again("status").out
     assert f"{kept.name}.~1~" in out
-    assert "kept 20" in " ".join(out.split())
+    assert "since 20" in " ".join(out.split())

@@ -19,8 +19,8 @@ def test_h3_without_dotenv_nothing_is_guessed(backscope):
         (lambda text: text + b"this is no=pw-other'\n", "line 7"),
         (lambda text: text + b"\n# a comment\n\nPOSTGRES_HOST\n", "line 10"),
         (lambda text: text.replace(b"POSTGRES_HOST=", b"POSTGRES_HOST ~ pw-other"), "line 4"),
-        (lambda text: text + b"# caf\xe9\n", "not UTF-8: see line 7"),
-        (lambda text: text.decode().encode("utf-16"), "not UTF-8: see line 1"),
+        (lambda text: text + b"# caf\xe9\n", "not in UTF-8, at line 7"),
+        (lambda text: text.decode().encode("utf-16"), "not in UTF-8, at line 1"),
     ],
 )
 def test_h31_h65_a_line_that_is_not_understood_is_named_by_its_number(backscope, change, words):

@@ -1,0 +1,87 @@
+-- All SQL that looks. It is read-only.
+
+-- name: about
+SELECT extract(epoch FROM pg_postmaster_start_time())::text AS started,
+       rolsuper OR rolcreatedb AS creates
+FROM pg_roles WHERE rolname = current_user
+
+-- name: databases
+-- The one renamed or altered last comes first.
+SELECT datname AS name, oid::int8, pg_get_userbyid(datdba) AS owner,
+       pg_has_role(datdba, 'USAGE') AS owned, datconnlimit <> -2 AND datallowconn AS usable,
+       coalesce(shobj_description(oid, 'pg_database'), '') AS comment,
+       ARRAY[pg_encoding_to_char(encoding), datcollate::text, datctype::text] AS locale,
+       CASE WHEN has_database_privilege(oid, 'CONNECT')
+       THEN pg_size_pretty(pg_database_size(oid)) ELSE '?' END AS size
+FROM pg_database ORDER BY age(xmin)
+
+-- name: sessions
+-- Those of others on this database, in words, and the tables that they lock.
+-- Of other roles' sessions much is null for a role that is no superuser.
+SELECT pid, locks,
+       concat_ws(', ', 'pid ' || pid, 'role ' || usename, nullif(application_name, ''),
+                 host(client_addr) || ' port ' || client_port,
+                 coalesce(state, 'there') || ' since ' ||
+                 to_char(coalesce(xact_start, state_change, backend_start), 'YYYY-MM-DD HH24:MI:SS'),
+                 'locks ' || locks[1]) AS words
+FROM pg_stat_activity a, LATERAL (
+  SELECT ARRAY(SELECT DISTINCT relname || ' in ' || mode
+               FROM pg_locks l JOIN pg_class c ON c.oid = relation
+               WHERE l.pid = a.pid AND c.oid >= 16384 AND relkind IN ('r', 'p')
+               AND relpersistence <> 't' AND l.database <> 0)) AS l (locks)
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL
+AND coalesce(backend_type, 'client backend') = 'client backend'
+AND coalesce(application_name, '') NOT LIKE 'backscope-reset%' ORDER BY backend_start, pid
+
+-- name: tables
+-- Whatever holds rows, but for the server's own and temporary ones. `last` has the number
+-- that was given out last for each generated key.
+SELECT nspname AS schema, relname AS name, c.oid::int8,
+       coalesce(pg_relation_filenode(c.oid), 0)::int8 AS file,
+       pg_table_is_visible(c.oid) AS visible,
+       greatest(reltuples::int8, pg_stat_get_live_tuples(c.oid)) AS estimate,
+       ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid
+             AND attnum > 0 AND NOT attisdropped ORDER BY attnum) AS columns,
+       (SELECT coalesce(json_object_agg(attname, last_value), '{}')
+        FROM pg_depend d JOIN pg_class s ON s.oid = objid AND s.relkind = 'S'
+        JOIN pg_sequences ON (schemaname::regnamespace, sequencename)
+        = (s.relnamespace::regnamespace, s.relname)
+        JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
+        WHERE refobjid = c.oid AND deptype IN ('a', 'i') AND last_value IS NOT NULL) AS last
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind IN ('r', 'p', 'm', 'f') AND relpersistence <> 't' AND NOT relispartition
+AND c.oid >= 16384 ORDER BY relname
+
+-- name: others
+-- What else would be lost with a database, but for what belongs to an extension.
+SELECT kind, count(*)::int
+FROM (SELECT oid, 'view' FROM pg_class WHERE relkind = 'v'
+      UNION ALL SELECT oid, 'function' FROM pg_proc
+      UNION ALL SELECT oid, 'large object' FROM pg_largeobject_metadata) AS one (oid, kind)
+WHERE oid >= 16384
+AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = one.oid AND deptype = 'e')
+GROUP BY kind ORDER BY kind
+
+-- name: progress
+-- How many rows our COPY has brought, and who holds a lock that our commands wait for.
+SELECT (SELECT max(tuples_processed) FROM pg_stat_progress_copy p
+        WHERE p.pid = a.pid AND command = 'COPY FROM') AS rows, b.pid, b.usename AS role
+FROM pg_stat_activity a LEFT JOIN pg_stat_activity b ON b.pid = ANY(pg_blocking_pids(a.pid))
+WHERE a.application_name = %s ORDER BY b.pid, 1
+
+-- name: waits
+-- The same for servers before 14, which do not tell how a COPY goes.
+SELECT NULL AS rows, b.pid, b.usename AS role
+FROM pg_stat_activity a LEFT JOIN pg_stat_activity b ON b.pid = ANY(pg_blocking_pids(a.pid))
+WHERE a.application_name = %s ORDER BY b.pid
+
+-- name: settings
+-- What no option can say: settings that only newer servers know.
+SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('idle_session_timeout', 'transaction_timeout')
+
+-- name: search_path
+-- A search path that ends in public.
+SELECT set_config('search_path', concat_ws(',', nullif(current_setting('search_path'), ''),
+                                           'public'), false)
+WHERE NOT 'public' = ANY(current_schemas(false))
