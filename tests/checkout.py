@@ -1,54 +1,19 @@
 """A checkout of the stand-in, its database, the recorded commands, and the tool run on it."""
 
 import contextlib
-import json
 import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pexpect
 import psycopg2
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "pw-sEcret.17"
-# How the tests themselves connect, whatever defaults a database has.
-PLAIN = "-c search_path=public -c default_transaction_read_only=off -c statement_timeout=0"
+from postgres import PASSWORD, ROOT
 
 # Each command that the tool runs is one of these: it records how it was called, runs the
 # shell commands DO where the call fits the pattern BEFORE, the real program, and DO where it
 # fits AFTER. Unless FAST is empty, SQL does what flask would, without its cost.
-RECORDER = r"""#!/bin/sh
-name=${0##*/}
-call="$name"
-for word; do call="$call $word"; done
-printf '%s\n' "$call" >>"$TRACE"
-env >"$TRACE.env"
-[ -n "$COVER_INSIDE" ] || unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START
-case "$call" in ${BEFORE:-nothing}) eval "$DO" ;; esac
-flask="$(dirname "$0")/python -m flask"
-if [ "$name" = flask ]; then set -- $flask "$@"; else set -- "$name" "$@"; fi
-PATH=$REAL_PATH
-if [ -n "$FAST" ]; then
-    model=$(echo "$MODEL"/migrations/versions/*.py)
-    new=$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
-    case "$call" in
-    "flask db init") set -- mkdir -p migrations/versions ;;
-    "flask db migrate")
-        edit="s/$(basename "$model" _.py)/$new/"
-        set -- sh -c "sed $edit $model >migrations/versions/${new}_.py" ;;
-    "flask db upgrade")
-        new=$(basename migrations/versions/*.py _.py)
-        set -- psql -qX -o /dev/null -d "$FAST" -f "$MODEL/../schema.sql" \
-            -c "UPDATE public.alembic_version SET version_num = '$new'" ;;
-    "flask clear-database") set -- psql -qXd "$FAST" -c 'TRUNCATE sequences, searches, "user"' ;;
-    esac
-fi
-case "$call" in ${AFTER:-nothing}) "$@"; eval "$DO"; exit ;; esac
-exec "$@"
-"""
+RECORDER = (ROOT / "tests/recorder.sh").read_text()
 # What a process that loads Backscope's app does first: with FAST it answers what the model's
 # answered, which RECORD has noted; its coverage, which costs a lot, is measured where asked for.
 PROBE = """
@@ -76,62 +41,6 @@ echo $$ >"$FIFO"; for n in $(seq 400); do sleep 0.05; done; exit 9"""
 def slowly(*values):
     """Mark a parameter as one that only `make test-all` runs."""
     return pytest.param(*values, marks=pytest.mark.slow)
-
-
-@contextlib.contextmanager
-def throwaway():
-    """Give the variables of a throw-away server, run by bin/with-postgres."""
-    dump = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "bin/with-postgres"), sys.executable, "-c", dump],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        yield dict(json.loads(process.stdout.readline()))
-        process.stdin.close()
-
-
-class Postgres:
-    """The server as its superuser sees it."""
-
-    def __init__(self, variables):
-        self.variables = variables
-        self.host, self.port = variables["PGHOST"], variables["PGPORT"]
-        self.bin = variables["PATH"].split(os.pathsep)[0]
-        self.sql(f"CREATE ROLE scope LOGIN CREATEDB PASSWORD '{PASSWORD}'")
-
-    def connect(self, database="postgres", **options):
-        """Connect as the superuser, or as `user`, committing each statement."""
-        who = {"user": self.variables["PGUSER"], "password": self.variables["PGPASSWORD"]}
-        given = {"options": f"{PLAIN} -c lock_timeout=30s", **who, **options}  # no test shall hang
-        connection = psycopg2.connect(host=self.host, port=self.port, dbname=database, **given)
-        connection.autocommit = True
-        return connection
-
-    def sql(self, query, database="postgres", **options):
-        """Run one statement and give its rows."""
-        with contextlib.closing(self.connect(database, **options)) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-                return list(cursor.fetchall()) if cursor.description else []
-
-    def databases(self):
-        """Give all databases with their oids."""
-        return {name: oid for name, oid in self.sql("SELECT datname, oid::int FROM pg_database")}
-
-    def rows(self, database):
-        """Give the rows of all tables of a database; of one that is locked, the file it is in."""
-        find = "SELECT oid::regclass::text, relfilenode FROM pg_class WHERE relkind = 'r'"
-        found = {}
-        brief = f"{PLAIN} -c lock_timeout=20ms"
-        with contextlib.closing(self.connect(database, options=brief)) as one:
-            cursor = one.cursor()
-            cursor.execute(f"{find} AND oid >= 16384")
-            for table, file in cursor.fetchall():
-                found[table] = file
-                with contextlib.suppress(psycopg2.errors.LockNotAvailable):
-                    cursor.execute(f"SELECT t::text FROM {table} t ORDER BY 1")
-                    found[table] = [text for (text,) in cursor.fetchall()]
-        return found
 
 
 class Result(str):

@@ -13,7 +13,8 @@ import sys
 import venv
 
 import pytest
-from checkout import PASSWORD, PROBE, RECORDER, ROOT, Backscope, Postgres, throwaway
+from checkout import PROBE, RECORDER, Backscope
+from postgres import PASSWORD, ROOT, Postgres, throwaway
 
 COUNTER = itertools.count(1)
 for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):

@@ -7,10 +7,13 @@ from checkout import edit
 from test_settings import append
 
 KEEP = ("rebuild", "--keep")
-SPOILED = [
+SPOILED = [  # the third is H57
     ("import sympyx", "sympyx|requirements.txt"),  # another project's environment
     ("class Broken(", "SyntaxError|flaskr/config.py"),
-    ("raise PermissionError(13, 'Permission denied', 'logs/api.log')", "sudo rm |/logs/*.log*"),
+    (
+        "raise PermissionError(13, 'Permission denied', 'logs/api.log')",
+        "sudo rm |/logs/*.log*",
+    ),  # H57
     pytest.param("raise RuntimeError('no idea')", "Error: no idea", marks=pytest.mark.slow),
     pytest.param("import os; os._exit(7)", "7", marks=pytest.mark.slow),
 ]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from checkout import ROOT
+from postgres import ROOT
 
 from resetting import backscope as checking
 
@@ -97,3 +97,9 @@ def test_h64_where_the_environment_is_uvs_the_advice_is_uvs(backscope, other, tm
 def test_a_folder_that_is_no_checkout(backscope, tmp_path):
     for folder in (str(tmp_path), "/nonexistent"):
         assert "BACKSCOPE_DIR=" in backscope.refused("clear", BACKSCOPE_DIR=folder).err
+
+
+def test_h67_only_what_runs_there_goes_into_backscopes_environment():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    names = {line.partition(" ")[0] for line in lines if not line.startswith("#")}
+    assert names == set(checking.PACKAGES.values())

@@ -4,7 +4,8 @@ A database beside the target is compared before and after; `flask` is run in rea
 """
 
 import pytest
-from checkout import PASSWORD, Postgres, edit, throwaway
+from checkout import edit
+from postgres import PASSWORD, Postgres, throwaway
 from test_settings import append
 
 KEEP = ("rebuild", "--keep")

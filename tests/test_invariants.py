@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from checkout import FAIL, KILL, PASSWORD
-from hypothesis import HealthCheck, Phase, given, settings
+from checkout import FAIL, KILL
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from postgres import PASSWORD
 
 FEW = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 STRANGERS = ("other", "{}_other", "{}.~1~x", "{}.~01~")  # their names look alike
@@ -70,7 +71,8 @@ def touches_only_the_target(kept, strangers, words, dotenv, environ, step, do):
             kept.take_trace()
 
 
-@settings(max_examples=6, phases=[Phase.generate], derandomize=True, **FEW)
+@settings(max_examples=6, phases=[Phase.explicit, Phase.generate], derandomize=True, **FEW)
+@example(words=["clear", "A1"], dotenv={}, environ=dict.fromkeys(REDIRECT, "other"), step="", do="")
 @given(**DRAWN)
 def test_no_database_but_the_one_on_the_screen_is_touched(kept, strangers, **drawn):
     touches_only_the_target(kept, strangers, **drawn)

@@ -1,7 +1,8 @@
 """KEEP=1 loses nothing at all: one number for both, and all put back when a step fails."""
 
 import pytest
-from checkout import FAIL, FAIL_ONCE, KILL, PASSWORD, slowly
+from checkout import FAIL, FAIL_ONCE, KILL, slowly
+from postgres import PASSWORD
 
 
 def test_the_database_and_its_migrations_are_kept_under_the_first_number_free_for_both(backscope):
@@ -48,6 +49,7 @@ def test_putting_back_drops_only_what_our_own_createdb_has_made(backscope):
     assert not [call for call in result.trace if call.startswith("dropdb")]
     assert backscope.mine()[f"{name}.~1~"] == old
     assert name in backscope.mine()
+    assert list(backscope.folders()) == ["migrations.~1~"]
     assert ".~1~" in result.err
 
 

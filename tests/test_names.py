@@ -1,7 +1,7 @@
 """Whatever a database is called, it is that one, or the name is refused."""
 
 import pytest
-from checkout import PASSWORD
+from postgres import PASSWORD
 from test_make import MAKEFILE, run
 
 from resetting.steps import identifier

@@ -6,7 +6,8 @@ import shutil
 
 import pexpect
 import pytest
-from checkout import PASSWORD, edit
+from checkout import edit
+from postgres import PASSWORD
 
 ENCODING = "SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = '{}'"
 

@@ -5,7 +5,8 @@ from subprocess import PIPE, Popen, check_output
 from urllib.parse import quote
 
 import pytest
-from checkout import HANG, PASSWORD
+from checkout import HANG
+from postgres import PASSWORD
 from test_make import MAKEFILE, run
 from test_settings import append
 

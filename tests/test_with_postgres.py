@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from checkout import ROOT
+from postgres import ROOT
 
 WITH_POSTGRES = [sys.executable, str(ROOT / "bin/with-postgres")]
 
