@@ -1,6 +1,7 @@
 """A checkout of the stand-in, its database, the recorded commands, and the tool run on it."""
 
 import contextlib
+import fcntl
 import os
 import re
 import subprocess
@@ -101,8 +102,14 @@ class Backscope:
         )  # fmt: skip
 
     def finish(self, process):
-        """Wait for the tool and take what it said and called."""
+        """Wait for the tool, and for what a killed one left running; take what was called."""
         out, err = process.communicate(timeout=90)
+        folder, killed = os.open(self.folder, os.O_RDONLY), process.returncode == -9
+        if killed:  # what it started has inherited both its locks
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        os.close(folder)
+        while killed and self.postgres.sql("SELECT FROM pg_locks WHERE locktype = 'advisory'"):
+            pass
         return Result(process.returncode, out, err, self.take_trace(), self.name)
 
     def take_trace(self):
@@ -114,14 +121,6 @@ class Backscope:
     def run(self, *arguments, **environ):
         """Run the tool in the checkout."""
         return self.finish(self.start(*arguments, **environ))
-
-    def again(self, *arguments, **environ):
-        """Run the tool until nothing that a killed one left running is in the way any more."""
-        for _ in range(100):
-            result = self.run(*arguments, **environ)
-            if result.code != 2 or not re.search("Another reset|in the way", result.err):
-                break
-        return result
 
     def unchanged(self, *arguments, **environ):
         """Run the tool, which must end with nothing changed: databases, rows, files."""

@@ -137,9 +137,9 @@ def test_rows_that_come_in_the_last_moment_are_not_left_behind(full):
     assert full.sql("SELECT term FROM searches") == [("primes",)]
 
 
-def again(full):
-    """Run the same once more, after the step that was killed has ended."""
-    result = full.again("rebuild", "--carry", "--confirm", full.name)
+def completes(full):
+    """Run the same once more."""
+    result = full.run("rebuild", "--carry", "--confirm", full.name)
     assert result.code == 0, result
     assert full.ids() == ["A1", "A2", "A3"]
     assert len(full.mine()) == 2
@@ -149,7 +149,6 @@ def test_while_rows_are_still_to_come_nothing_else_runs(full):
     """H23: the comment on the new database names whose rows they are."""
     old = full.mine()[full.name]
     full.run("rebuild", "--carry", AFTER="flask db upgrade", DO=KILL)
-    full.again("status")
     for words in (["rebuild", "--confirm", full.name], ["rebuild", "--keep"], ["clear"],
                   ["clear", "A1"], ["unflag"]):  # fmt: skip
         error = full.refused(*words).err
@@ -158,7 +157,7 @@ def test_while_rows_are_still_to_come_nothing_else_runs(full):
     out = full.run("status").out
     assert "carry" in out.lower()
     assert "dropdb" not in out
-    again(full)
+    completes(full)
     assert full.mine()[f"{full.name}.~1~"] == old
 
 
@@ -167,7 +166,6 @@ def test_while_rows_are_still_to_come_nothing_else_runs(full):
 def test_a_half_filled_database_that_holds_anything_is_asked_about(full, more):
     """Somebody may have used it meanwhile; the rows of the kept one still come."""
     full.run("rebuild", "--carry", AFTER="flask db upgrade", DO=KILL)
-    full.again("status")
     full.sql(more)
     assert full.name in full.refused("rebuild", "--carry").err
-    again(full)
+    completes(full)

@@ -5,7 +5,7 @@ from checkout import slowly
 
 DEFAULTS = {
     "default_transaction_read_only": "on", "search_path": "nowhere", "statement_timeout": "1",
-    "lock_timeout": "1", "idle_session_timeout": "100", "transaction_timeout": "1",
+    "lock_timeout": "1", "idle_session_timeout": "100", "transaction_timeout": "300",
     "idle_in_transaction_session_timeout": "1", "row_security": "on", "datestyle": "'SQL, DMY'",
     "intervalstyle": "sql_standard", "extra_float_digits": "-10",
     "default_transaction_isolation": "serializable", "standard_conforming_strings": "off",

@@ -94,6 +94,6 @@ def test_a_name_that_is_too_long_to_be_numbered_is_refused(fresh):
 def test_an_older_pair_is_not_offered_as_what_an_interrupted_rebuild_has_lost(kept):
     """H66: it says since when it is kept."""
     kept.run("rebuild", "--confirm", kept.name, AFTER="dropdb*", DO=KILL)
-    out = kept.again("status").out
+    out = kept.run("status").out
     assert f"{kept.name}.~1~" in out
     assert "since 20" in " ".join(out.split())

@@ -20,11 +20,10 @@ def each(steps, *often):
 
 
 def killed(backscope, when, step, do, *words):
-    """Run the tool, which is killed, until nothing that it started is left."""
-    process = backscope.start(*words, **{when: step, "DO": do})
-    process.communicate()  # until the orphan, which holds the lock and the pipe, has ended
-    assert process.returncode == -9
-    assert backscope.take_trace()
+    """Run the tool, which is killed in between."""
+    result = backscope.run(*words, **{when: step, "DO": do})
+    assert result.code == -9
+    assert result.trace
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ def test_a_rebuild(backscope, when, step, do):
     old = backscope.folders()["migrations"]
     words = ["rebuild", "--confirm", backscope.name]
     killed(backscope, when, step, do, *words)
-    result = backscope.again(*words)
+    result = backscope.run(*words)
     assert result.code == 0, result
     assert list(backscope.mine()) == [backscope.name]
     assert backscope.ids() == []
@@ -51,7 +50,7 @@ def test_keep(backscope, when, step, do):
     old, folder = backscope.mine()[backscope.name], backscope.folders()["migrations"]
     killed(backscope, when, step, do, "rebuild", "--keep")
     assert old in backscope.mine().values()
-    result = backscope.again("rebuild", "--keep")
+    result = backscope.run("rebuild", "--keep")
     assert result.code == 0, result
     assert backscope.ids() == []
     assert backscope.mine()[f"{backscope.name}.~1~"] == old
@@ -66,7 +65,7 @@ def test_keep(backscope, when, step, do):
 def test_an_undo_after_a_keep_that_was_killed(backscope, when, step, do):
     old, folder = backscope.mine()[backscope.name], backscope.folders()["migrations"]
     killed(backscope, when, step, do, "rebuild", "--keep")
-    backscope.again("undo")
+    backscope.run("undo")
     assert backscope.mine()[backscope.name] == old
     assert backscope.folders()["migrations"] == folder
 
@@ -78,7 +77,7 @@ def test_carry(backscope, when, step, do):
     before, old = backscope.postgres.rows(backscope.name), backscope.mine()[backscope.name]
     folder = backscope.folders()["migrations"]
     killed(backscope, when, step, do, "rebuild", "--carry")
-    result = backscope.again("rebuild", "--carry", "--confirm", backscope.name)
+    result = backscope.run("rebuild", "--carry", "--confirm", backscope.name)
     assert result.code == 0, result
     after = backscope.postgres.rows(backscope.name)
     assert {**after, "alembic_version": before["alembic_version"]} == before
@@ -101,7 +100,7 @@ def test_an_undo_is_finished_by_the_commands_that_status_says(kept, when, step, 
     oids, folders = kept.mine(), kept.folders()
     swapped = {"migrations": folders[folder], folder: folders["migrations"]}
     killed(kept, when, step.format(folder), do, "undo")
-    moves = [line.split("#")[0] for line in kept.again("status").out.splitlines() if "mv " in line]
+    moves = [line.split("#")[0] for line in kept.run("status").out.splitlines() if "mv " in line]
     if kept.mine() == oids:  # it had not begun
         assert not moves
         assert kept.run("undo").code == 0
@@ -123,6 +122,6 @@ def test_what_a_killed_tool_left_running_holds_the_lock(backscope):
     backscope.take_trace()
     assert "Another reset" in backscope.refused("rebuild", "--keep").err
     read.write_text("on\n")
-    process.communicate()
-    assert backscope.again("rebuild", "--keep").code == 0
+    backscope.finish(process)
+    assert backscope.run("rebuild", "--keep").code == 0
     assert len(backscope.ids(1)) == 3

@@ -1,6 +1,7 @@
 """Whatever a database is called, it is that one, or the name is refused."""
 
 import pytest
+from checkout import slowly
 from postgres import PASSWORD
 from test_make import MAKEFILE, run
 
@@ -25,7 +26,7 @@ def others(fresh):
     assert before.items() <= after.items()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES[:3], *map(slowly, NAMES[3:])])
 def test_h26_each_name_works(others, name):
     """A drop, a createdb, renames, SQL: by the tool, and by `sh` from what make -n prints."""
     sql, databases = others.postgres.sql, others.postgres.databases
