@@ -95,7 +95,7 @@ class Rebuild(Procedure):
     def loses(self) -> str:
         old = self.state.database
         what = f"This wipes out the entire structure and contents of {old.name}: {old.counts}."
-        return what if old.counts and old.usable and not self.kept else ""
+        return what if old.counts and old.whole and not self.kept else ""
 
     def rows(self) -> Iterator[tuple[str, str]]:
         kept, source, stays = self.kept, self.source, backups.staying(self.state, self.source)
@@ -154,13 +154,13 @@ class Rebuild(Procedure):
 # ---------------------------------------------------------------- a run
 
 
-def reset(kind: type[Procedure], options: Options, environ: Mapping[str, str]) -> None:
+def reset(kind: type[Procedure], options: Options) -> None:
     """Look, refuse or ask, run the steps, check the result: a whole run.
 
     Raises Refused, Failed or Interrupted.
     """
-    run = Run()
-    with run.looking(kind, options, environ) as procedure:
+    run = Run(options)
+    with run.looking(kind) as procedure:
         state = procedure.state
         if options.dry_run:
             refuse(procedure.all_problems())
@@ -224,7 +224,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         refuse(environment_problems(find_checkout(options)))
         forget = options.command == "clear" and options["SEQ"]
         kind = Forget if forget else PROCEDURES[options.command]
-        reset(kind, options, environ)
+        reset(kind, options)
         return 0
     except Refused as error:
         console.say("\nNothing was changed.", console.BOLD, error=True)

@@ -92,19 +92,20 @@ def environment_problems(checkout: Path) -> Iterator[Problem]:
         yield Problem(f"{tilde(TOOL)} has a colon in its name, which FLASK_APP cannot hold.", move)
 
 
-def guarded(state: State, oid: int, probe: bool = False) -> dict[str, str]:
+def guarded(state: State, oid: int, probe: str = "") -> dict[str, str]:
     """Give the variables with which a process of Backscope's has guarded connections.
 
-    An oid of 0 is any. The probe is read-only; without an oid it opens nothing.
+    An oid of 0 is any. The probe of a command is read-only; without an oid it opens nothing.
     """
     environ = state.settings.environ
-    pinned = ("SET lock_timeout = '5s'", f"SET default_transaction_read_only = {probe}")
+    pinned = ("SET lock_timeout = '5s'", f"SET default_transaction_read_only = {bool(probe)}")
     target = {
         "started": state.started,
         "database": state.database.name,
         "user": state.settings.user,
         "oid": oid,
         "opens": bool(oid) or not probe,
+        "compares": probe == "status",  # it takes a while
         "session": [SQL["settings"], SQL["search_path"], *pinned],
         "flask": {n: environ[n] for n in ("FLASK_APP", "FLASK_SKIP_DOTENV") if n in environ},
     }
@@ -127,10 +128,10 @@ def probe(settings: Settings) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def ask(process: subprocess.Popen[str], state: State) -> App:
+def ask(process: subprocess.Popen[str], state: State, command: str) -> App:
     """Give what the app tells, now that it is known what it has to open."""
     oid = state.database.oid if state.database.tables is not None else 0
-    asked = guarded(state, oid, probe=True)["BACKSCOPE_RESET_TARGET"] + "\n"
+    asked = guarded(state, oid, probe=command)["BACKSCOPE_RESET_TARGET"] + "\n"
     try:
         said, printed = process.communicate(asked, timeout=LOAD_TIMEOUT)
         told = json.loads(said)

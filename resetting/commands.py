@@ -135,7 +135,7 @@ class Disposable(Procedure):
         moved = {"POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER"} & set(settings.overrides)
         ours = settings.dotenv.get(self.variable) == database.name and settings.local and not moved
         seen = database.tables and all(table.rows is not None for table in database.tables)
-        if not database.counts or not database.usable or (ours and seen):
+        if not database.counts or not database.whole or (ours and seen):
             return ""
         return f"This wipes out {database.name}: {database.counts}."
 

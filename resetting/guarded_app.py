@@ -98,7 +98,7 @@ def tell(app, target, told):
     with app.app_context():
         for engine in migrate.db.engines.values() if target["opens"] else ():
             with engine.connect() as connection:
-                if engine is migrate.db.engine:
+                if target["compares"] and engine is migrate.db.engine:
                     with contextlib.suppress(Exception):  # what Alembic cannot read
                         told["differences"] = compare(connection, metadata)
             engine.dispose()

@@ -8,7 +8,7 @@ FROM pg_roles WHERE rolname = current_user
 -- name: databases
 -- The one renamed or altered last comes first.
 SELECT datname AS name, oid::int8, pg_get_userbyid(datdba) AS owner,
-       pg_has_role(datdba, 'USAGE') AS owned, datconnlimit <> -2 AND datallowconn AS usable,
+       pg_has_role(datdba, 'USAGE') AS owned, datconnlimit <> -2 AS whole,
        coalesce(shobj_description(oid, 'pg_database'), '') AS comment,
        ARRAY[pg_encoding_to_char(encoding), datcollate::text, datctype::text] AS locale,
        CASE WHEN has_database_privilege(oid, 'CONNECT')

@@ -180,7 +180,7 @@ class Procedure:
 
     def swap(self, *databases: Database) -> Iterator[Problem]:
         """Check that databases are whole, and that no undo was interrupted."""
-        for one in (one for one in databases if not one.usable):
+        for one in (one for one in databases if not one.whole):
             drop = (self.state.settings.client("dropdb", one.name), "removes it")
             yield Problem(f"{one.name} is not whole: a dropdb of it was interrupted.", drop)
         moves = backups.unfinished_swap(self.state)

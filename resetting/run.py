@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from types import FrameType
-from typing import Any, Callable, Iterator, Mapping, NoReturn, Sequence
+from typing import Any, Callable, Iterator, NoReturn, Sequence
 
 import sh
 
@@ -21,17 +21,15 @@ from .server import Server
 from .settings import read_settings
 from .steps import Step
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-
 
 class Run:
     """A run of a procedure, the first signal that came, and what the last step has printed."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options) -> None:
         """Listen to the signals that nobody told us to ignore (nohup)."""
-        self.signal, self.acting, self.printed = "", False, list[str]()
+        self.options, self.signal, self.acting, self.printed = options, "", False, list[str]()
         self.running: Sequence[Any] = ()  # commands that may be interrupted
-        for number in ENDINGS:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._receive)
 
@@ -47,11 +45,10 @@ class Run:
                 one.signal(signal.SIGINT if self.signal == "SIGINT" else signal.SIGTERM)
 
     @contextlib.contextmanager
-    def looking(
-        self, kind: type[Procedure], options: Options, environ: Mapping[str, str]
-    ) -> Iterator[Procedure]:
+    def looking(self, kind: type[Procedure]) -> Iterator[Procedure]:
         """Look, and give the procedure in the face of what was seen; raise Refused."""
-        settings = read_settings(find_checkout(options), environ, kind.variable)
+        options = self.options
+        settings = read_settings(find_checkout(options), options.environ, kind.variable)
         refuse(settings_problems(options, settings, kind.variable))
         os.environ.clear()
         os.environ.update(settings.children())  # libpq reads it here, too
@@ -66,7 +63,8 @@ class Run:
                 raise Refused(Problem(what, (options.again(), "goes on when that has ended")))
             self.exact = kind.exact or options.on("CARRY")
             state = self.server.look(self.exact)
-            state = replace(state, app=ask(loading, state)) if loading else state
+            if loading:
+                state = replace(state, app=ask(loading, state, options.command))
             self.procedure = kind(options, state)
             yield self.procedure
 
@@ -76,7 +74,7 @@ class Run:
         now = replace(self.server.look(), app=before.app)
         refuse(replace(self.procedure, state=now).all_problems())
         if now.identity != before.identity:
-            again = (self.procedure.options.again(), "shows it again")
+            again = (self.options.again(), "shows it again")
             raise Refused(Problem(f"{now.database.name} has changed since it was shown.", again))
 
     def act(self) -> str:
@@ -97,7 +95,7 @@ class Run:
         """Run steps until one fails or a signal comes; say in a sentence how one failed."""
         for number, step in enumerate(steps):
             head = f"[{number + 1}/{len(steps)}] "
-            line = console.StepLine(head, step, self.procedure.options.on("VERBOSE"))
+            line = console.StepLine(head, step, self.options.on("VERBOSE"))
             began, self.printed = time.monotonic(), []
             long = step.argv[0] == "flask" or step.into is not None  # the others take a moment
             failed = self._execute(step, line, interruptible=long and not back)
@@ -165,7 +163,7 @@ class Run:
 
     def _give_up(self, why: Problem) -> NoReturn:
         """Put back what can be put back, and raise what says how things are now."""
-        options, name = self.procedure.options, self.signal
+        options, name = self.options, self.signal
         what = f"Interrupted by {name}." if name else why.what
         raised = Interrupted if name else Failed
         try:

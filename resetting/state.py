@@ -65,7 +65,7 @@ class Database:
     oid: int = 0  # 0: there is no such database
     owner: str = ""
     owned: bool = True  # by our role, or a role it is a member of
-    usable: bool = True  # not what an interrupted DROP DATABASE left, and open to connections
+    whole: bool = True  # not what an interrupted DROP DATABASE left
     comment: str = ""
     locale: Sequence[str] = ()  # encoding, LC_COLLATE, LC_CTYPE
     size: str = ""
