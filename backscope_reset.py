@@ -166,7 +166,7 @@ def reset(kind: type[Procedure], options: Options) -> None:
             refuse(procedure.all_problems())
             console.dry_run(procedure.steps(), state)
             return
-        console.say(str(state.database))
+        console.there(state)
         for row in procedure.rows():
             console.row(*row)
         if isinstance(procedure, Status):

@@ -76,8 +76,19 @@ def target(settings: Settings) -> None:
         )
         row("", f"{name} is {settings.values[name]} in the environment, {dotenv}")
     kind = settings.values["APP_ENVIRONMENT"]
-    kind = "" if kind == "development" else f", {kind}"
-    row("Database", f"{settings.database} on {settings.where} as {settings.user}{kind}:", end=" ")
+    row("Database", f"{title(settings)}{'' if kind == 'development' else f', {kind}'}:", end=" ")
+
+
+def title(settings: Settings) -> str:
+    """Give the database, the server and the role in words."""
+    return f"{settings.database} on {settings.where} as {settings.user}"
+
+
+def there(state: State) -> None:
+    """Print what there is, behind the target or, where it does not fit, below."""
+    text = str(state.database)
+    long = LABEL + len(title(state.settings)) + len(text) + 2 > WIDTH
+    say(f"\n{' ' * LABEL}{folded(text, ' ' * LABEL)}" if long else text)
 
 
 def output(lines: Sequence[str]) -> None:

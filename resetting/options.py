@@ -91,8 +91,8 @@ def parse(
     flags = {name: text for name, text in said.items() if text is not None}
     both = {**environ, **flags}
     options = Options(command, {n: both[n] for n in takes if n in both}, environ, dry_run)
-    refuse(_odd_names(options, takes, [*environ.get("RESET_VARIABLES", "").split(), *flags]))
-    refuse(_odd_values(options))
+    names = [*environ.get("RESET_VARIABLES", "").split(), *flags]
+    refuse([*_odd_names(options, takes, names), *_odd_values(options)])
     ids = dict.fromkeys(f"A{int(word[1:]):06}" for word in options["SEQ"].split())
     return replace(options, given={**options.given, "SEQ": " ".join(ids)})
 
