@@ -103,9 +103,12 @@ class Run:
             line.end(time.monotonic() - began, "interrupted" * ended or "failed" * bool(failed))
             if step.argv[0] == "createdb" and not failed:
                 self.server.note_made()
-            if failed and not ended and not line.apart:
-                console.output("".join(self.printed).splitlines())
             if failed or ended:
+                whole = [f"{step}\n"] * bool(step.title)  # the screen had the title only
+                if not ended and not line.apart:
+                    console.output("".join([*whole, *self.printed]).splitlines())
+                if not step.into:  # a COPY has columns, which no hint is about
+                    self.printed = [*whole, *self.printed]
                 return failed
         return ""
 

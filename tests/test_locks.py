@@ -47,6 +47,13 @@ def test_a_session_in_the_way_is_named_and_force_ends_it(backscope, words):
     assert backscope.ids() == []
 
 
+def test_a_session_that_only_a_superuser_may_end_has_the_command_for_it(backscope):
+    with contextlib.closing(backscope.postgres.connect(database=backscope.name)) as session:
+        result = backscope.unchanged("rebuild", "--keep", "--force")
+        ends = f"SELECT pg_terminate_backend({session.info.backend_pid})"
+        assert f"'{ends}'" in result.out and f"'{ends}'" in result.err, result
+
+
 def test_a_lock_in_the_way_of_a_clear_is_named_and_force_ends_it(backscope):
     """H12: a session that holds no lock is in nobody's way."""
     idle = backscope.as_scope()

@@ -17,9 +17,6 @@ def confirmed(backscope, **environ):
     return backscope.run("rebuild", "--confirm", backscope.name, **environ)
 
 
-# ------------------------------------------------------------ when it asks
-
-
 @pytest.mark.parametrize(
     "holds",
     [
@@ -65,9 +62,6 @@ def test_the_question_names_what_is_lost_and_two_ways_that_lose_nothing(backscop
     assert backscope.ids() == []
 
 
-# ------------------------------------------------------------ whatever is there
-
-
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_link_is_renamed_alone(backscope, keep):
     """H21."""
@@ -94,9 +88,6 @@ def test_an_old_database_that_cannot_be_compared_is_rebuilt_all_the_same(backsco
     words = ["rebuild", "--dry-run", "--confirm", backscope.name]
     result = backscope.run(*words, FAST="")
     assert result.code == 0, result
-
-
-# ------------------------------------------------------------ what others do meanwhile
 
 
 def answered(backscope, meanwhile):
@@ -157,9 +148,6 @@ def test_somebody_creates_the_database_before_our_createdb(backscope, keep):
     assert backscope.mine().get(f"{backscope.name}.~1~") == (old if keep else None)
 
 
-# ------------------------------------------------------------ what it looks at afterwards
-
-
 def test_a_migrate_that_made_nothing_is_no_success(backscope):
     """H18."""
     drop = "psql -qXd $FAST -c 'DROP TABLE searches'"
@@ -181,9 +169,6 @@ def test_a_cause_in_the_code_is_shown_and_no_advice_promises_to_finish(backscope
     assert "revision none" in result.said
     assert "finish" not in result.err
     assert re.search("mend|cause", result.err), result
-
-
-# ------------------------------------------------------------ encoding and locale
 
 
 def test_the_encoding_and_locale_of_the_old_database_are_kept(backscope):
