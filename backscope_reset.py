@@ -185,7 +185,8 @@ def reset(kind: type[Procedure], options: Options) -> None:
         if question or kind.probes:
             run.look_again()
         began = time.monotonic()
-        console.say(f"{run.act()}, in {time.monotonic() - began:.1f} s", console.GREEN)
+        done = f"{run.act()}, in {time.monotonic() - began:.1f} s"
+        console.say(console.folded(done), console.GREEN)
 
 
 def show_status(status: Status) -> None:

@@ -117,7 +117,7 @@ class Server:
             except BlockingIOError:
                 return False
         key = zlib.crc32(self.settings.database.encode())
-        taken = rows(self.connection, "SELECT pg_try_advisory_lock(%s) AS got", key)
+        taken = self._rows("SELECT pg_try_advisory_lock(%s) AS got", key)
         return bool(taken[0]["got"])
 
     def look(self, exact: bool = False) -> State:
@@ -125,11 +125,8 @@ class Server:
 
         Rows are counted to a limit and what takes over two seconds is not seen, unless `exact`.
         """
-        try:
-            about = rows(self.connection, SQL["about"])[0]
-        except psycopg2.Error as error:
-            raise no_connection(self.settings, error) from None
-        found = {row["name"]: Database(**row) for row in rows(self.connection, SQL["databases"])}
+        about = self._rows(SQL["about"])[0]
+        found = {row["name"]: Database(**row) for row in self._rows(SQL["databases"])}
         name, checkout = self.settings.database, self.settings.checkout
         database = self._inside(found.get(name, Database(name)), exact)
         all_of = exact and (not database.tables or bool(database.comment))  # what a CARRY copies
@@ -144,6 +141,12 @@ class Server:
             migrations=revisions(checkout / "migrations") if there else None,
         )  # fmt: skip
 
+    def _rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        try:
+            return rows(self.connection, query, *values)
+        except psycopg2.Error as error:
+            raise no_connection(self.settings, error) from None
+
     def _inside(self, database: Database, exact: bool) -> Database:
         if not database.oid:
             return database
@@ -157,9 +160,9 @@ class Server:
             return replace(database, tables=None, trouble=self.settings.mask(str(error)).strip())
 
     def note_made(self) -> None:
-        """Note the oid of the database that this run's createdb has just made."""
+        """Note the oid of the database that this run's createdb has just made; raise Refused."""
         query = "SELECT oid::int8 FROM pg_database WHERE datname = %s"
-        self.made = rows(self.connection, query, self.settings.database)[0]["oid"]
+        self.made = self._rows(query, self.settings.database)[0]["oid"]
 
     def progress(self) -> dict[str, Any]:
         """Give how many rows our COPY has brought, and who holds a lock that we wait for."""

@@ -148,6 +148,14 @@ def test_somebody_creates_the_database_before_our_createdb(backscope, keep):
     assert backscope.mine().get(f"{backscope.name}.~1~") == (old if keep else None)
 
 
+def test_our_connection_that_is_lost_after_createdb_loses_nothing(backscope):
+    old, ends = backscope.mine()[backscope.name], "SELECT pg_terminate_backend(pid) FROM pg_locks"
+    do = f"""PATH=$REAL_PATH psql -qXd postgres -c "{ends} WHERE locktype = 'advisory'\""""
+    result = backscope.run("rebuild", "--keep", AFTER="createdb*", DO=do)
+    assert result.code == 1 and "status" in result.err, result
+    assert backscope.run("undo").code == 0 and backscope.mine()[backscope.name] == old
+
+
 def test_a_migrate_that_made_nothing_is_no_success(backscope):
     """H18."""
     drop = "psql -qXd $FAST -c 'DROP TABLE searches'"
