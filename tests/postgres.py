@@ -1,6 +1,7 @@
 """The server that the tests share, as its superuser sees it."""
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import psycopg2
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "pw-sEcret.17"
+CHEAPER = ("autovacuum = off", "full_page_writes = off", "synchronous_commit = off")
 # How the tests themselves connect, whatever defaults a database has.
 PLAIN = "-c search_path=public -c default_transaction_read_only=off -c statement_timeout=0"
 
@@ -34,7 +36,19 @@ class Postgres:
         self.variables = variables
         self.host, self.port = variables["PGHOST"], variables["PGPORT"]
         self.bin = variables["PATH"].split(os.pathsep)[0]
+        for name in CHEAPER:
+            self.sql(f"ALTER SYSTEM SET {name}")
+        self.sql("SELECT pg_reload_conf()")
+        # Passwords cost a connection most of its time (PostgreSQL 16, "scram_iterations").
+        known = "FROM pg_settings WHERE name = 'scram_iterations'"
+        self.sql(f"SELECT set_config(name, '1', false) {known}")
+        self.sql(f"ALTER ROLE postgres PASSWORD '{variables['PGPASSWORD']}'")
         self.sql(f"CREATE ROLE scope LOGIN CREATEDB PASSWORD '{PASSWORD}'")
+
+    @functools.cached_property
+    def connection(self):
+        """Give the one to the maintenance database that is kept."""
+        return self.connect()
 
     def connect(self, database="postgres", **options):
         """Connect as the superuser, or as `user`, committing each statement."""
@@ -46,7 +60,12 @@ class Postgres:
 
     def sql(self, query, database="postgres", **options):
         """Run one statement and give its rows."""
-        with contextlib.closing(self.connect(database, **options)) as connection:
+        with contextlib.ExitStack() as stack:
+            connection = self.connection
+            if options or database != "postgres":
+                connection = stack.enter_context(
+                    contextlib.closing(self.connect(database, **options))
+                )
             with connection.cursor() as cursor:
                 cursor.execute(query)
                 return list(cursor.fetchall()) if cursor.description else []

@@ -138,7 +138,7 @@ def test_h27_h28_what_is_exported_and_redirects_reaches_no_command(backscope, pr
         **dict(PGOPTIONS="-c search_path=x", PGDATESTYLE="German", FLASK_DB_DIRECTORY="x"),
         **dict(FLASK_DB_UPGRADE_SQL="1", FLASK_ENV_FILE=f"{home}/given"),
     }
-    slow = {"PAGER": "sleep 99", "PSQL_PAGER": "sleep 99"}
+    slow = {"PAGER": "sleep 99", "PSQL_PAGER": "sleep 99", "NOTE_ENVIRONMENT": "1"}
     result = backscope.run("rebuild", "--carry", **away, **slow)
     assert result.code == 0, result
     assert len(backscope.ids()) == len(backscope.ids(1)) == 3

@@ -52,7 +52,7 @@ def touches_only_the_target(kept, strangers, words, dotenv, environ, step, do):
     kept.write_env(**dotenv)
     named = {**kept.settings, **dotenv, **environ}.get("POSTGRES_DB", "")
     words = [*words, *([named] if words[-1] == "--confirm" else [])]
-    environ.update(NAME="other", PGPASSWORD=f"x{PASSWORD}", FAST=named)
+    environ.update(NAME="other", PGPASSWORD=f"x{PASSWORD}", FAST=named, NOTE_ENVIRONMENT="1")
     before = strangers(*kept.mine(), "postgres")
     for fault in ({"BEFORE": step, "DO": do}, {}):
         result = kept.run(*words, **environ, **fault)
