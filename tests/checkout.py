@@ -9,6 +9,7 @@ import subprocess
 import pexpect
 import psycopg2
 import pytest
+from forks import Fork
 from postgres import PASSWORD, ROOT
 
 # Each command that the tool runs is one of these: it records how it was called, runs the
@@ -62,8 +63,9 @@ class Result(str):
 class Backscope:
     """A checkout of the stand-in, its database, and the tool to run on it."""
 
-    def __init__(self, folder, name, postgres, venv):
-        self.folder, self.name, self.postgres, self.venv = folder, name, postgres, venv
+    def __init__(self, folder, name, postgres, forks):
+        self.folder, self.name, self.postgres, self.forks = folder, name, postgres, forks
+        self.venv, self.afresh = forks.venv, False
         self.trace, self.fifo = folder.parent / "trace", folder.parent / "fifo"
         os.mkfifo(self.fifo)
         self.settings = {
@@ -74,7 +76,7 @@ class Backscope:
         self.write_env()
         real = f"{postgres.bin}:/usr/bin:/bin:/usr/local/bin"
         self.environ = {
-            "PATH": f"{venv}/bin:{real}", "REAL_PATH": real, "HOME": str(folder.parent),
+            "PATH": f"{self.venv}/bin:{real}", "REAL_PATH": real, "HOME": str(folder.parent),
             "TRACE": str(self.trace), "FIFO": str(self.fifo), "FAST": name,
             "LANG": "C.UTF-8", "TERM": "xterm", "PYTHONDONTWRITEBYTECODE": "1",
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE")},
@@ -95,15 +97,15 @@ class Backscope:
         environ = {**self.environ, **environ}
         if KILL in environ.get("DO", ""):  # it would leave half a file of coverage
             environ = {name: environ[name] for name in environ if "COVERAGE" not in name}
+        if not self.afresh:
+            return Fork(self.forks, arguments, self.folder, environ)
         stdin, pipe = subprocess.DEVNULL, subprocess.PIPE
-        return subprocess.Popen(
-            self.argv(*arguments), cwd=self.folder, env=environ, stdin=stdin, stdout=pipe,
-            stderr=pipe, encoding="utf-8", errors="surrogateescape",
-        )  # fmt: skip
+        return subprocess.Popen(self.argv(*arguments), cwd=self.folder, env=environ, stdin=stdin,
+                                stdout=pipe, stderr=pipe, text=True)  # fmt: skip
 
     def finish(self, process):
         """Wait for the tool, and for what a killed one left running; take what was called."""
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate()
         folder, killed = os.open(self.folder, os.O_RDONLY), process.returncode == -9
         if killed:  # what it started has inherited both its locks
             fcntl.flock(folder, fcntl.LOCK_EX)

@@ -14,6 +14,7 @@ import venv
 
 import pytest
 from checkout import PROBE, RECORDER, Backscope
+from forks import Forks
 from postgres import PASSWORD, ROOT, Postgres, throwaway
 
 COUNTER = itertools.count(1)
@@ -34,8 +35,8 @@ def postgres():
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    """Give a virtual environment in which all programs record their calls."""
+def forks(tmp_path_factory):
+    """Give a virtual environment in which all programs record their calls, to run the tool in."""
     compileall.compile_dir(str(ROOT / "resetting"), quiet=1)  # as after a first run
     folder = tmp_path_factory.mktemp("environment") / "venv"
     venv.create(folder, with_pip=False, symlinks=True)
@@ -47,18 +48,20 @@ def environment(tmp_path_factory):
     for name in ("flask", "dropdb", "createdb", "psql", "mv", "rm"):
         (folder / "bin" / name).write_text(RECORDER)
         (folder / "bin" / name).chmod(0o755)
-    return folder
+    forks = Forks(folder, {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"})
+    yield forks
+    forks.close()
 
 
 @pytest.fixture(scope="session")
-def built(postgres, environment, tmp_path_factory):
+def built(postgres, forks, tmp_path_factory):
     """Give a checkout whose database the tool has rebuilt: the model of all others."""
     folder = tmp_path_factory.mktemp("built") / "backscope"
     shutil.copytree(ROOT / "tests/standin", folder, ignore=shutil.ignore_patterns("__pycache__"))
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", "-C", str(folder)]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "stand-in"]):
         subprocess.run([*git, *command], check=True)
-    backscope = Backscope(folder, "model", postgres, environment)
+    backscope = Backscope(folder, "model", postgres, forks)
     result = backscope.run("rebuild", FAST="")
     assert result.code == 0, result
     backscope.run("status", FAST="", RECORD=str(folder.parent / "probe.json"))
@@ -73,7 +76,7 @@ def fresh(built, tmp_path, request):
     folder = tmp_path / "backscope"
     ignore = shutil.ignore_patterns("migrations", ".env", "api.log")
     shutil.copytree(built.folder, folder, symlinks=True, ignore=ignore)
-    backscope = Backscope(folder, f"scope_{next(COUNTER)}", built.postgres, built.venv)
+    backscope = Backscope(folder, f"scope_{next(COUNTER)}", built.postgres, built.forks)
     backscope.environ["MODEL"] = str(built.folder)
     if request.node.get_closest_marker("inside"):
         backscope.environ["COVER_INSIDE"] = "1"

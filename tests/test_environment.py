@@ -13,11 +13,11 @@ from resetting import backscope as checking
 
 
 @pytest.fixture
-def other(backscope, tmp_path, monkeypatch):
+def other(backscope, tmp_path):
     """Run the tool with a copy of the virtual environment, which the test may spoil."""
     folder = tmp_path / "other"
     shutil.copytree(backscope.venv, folder, symlinks=True)
-    monkeypatch.setattr(backscope, "venv", folder)
+    backscope.venv, backscope.afresh = folder, True
     return folder
 
 
@@ -32,9 +32,9 @@ def advised(result):
     return re.findall(r"^ *(\S.*requirements.txt\S*)", result.err, re.M)[-1]
 
 
-def test_h1_no_environment_is_active(backscope, monkeypatch):
+def test_h1_no_environment_is_active(backscope):
     words = [f"{sys.base_prefix}/bin/python3", str(ROOT / "backscope_reset.py")]
-    monkeypatch.setattr(backscope, "argv", lambda *more: [*words, *more])
+    backscope.afresh, backscope.argv = True, lambda *more: [*words, *more]
     for command in ("clear", "status"):
         assert "python3 -m venv ~/backscope/.venv" in backscope.refused(command).err
     (backscope.folder / ".venv/bin").mkdir(parents=True)
