@@ -4,6 +4,7 @@ The marker `inside` counts, for the coverage, what runs inside Backscope's proce
 """
 
 import compileall
+import fcntl
 import itertools
 import os
 import shutil
@@ -56,28 +57,43 @@ def forks(tmp_path_factory):
 @pytest.fixture(scope="session")
 def built(postgres, forks, tmp_path_factory):
     """Give a checkout whose database the tool has rebuilt: the model of all others."""
-    folder = tmp_path_factory.mktemp("built") / "backscope"
-    shutil.copytree(ROOT / "tests/standin", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", "-C", str(folder)]
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    schema, known = shared / "schema.sql", {**os.environ, **postgres.variables}
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not schema.exists():  # the first of the workers makes it
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / "tests/standin", shared / "backscope", ignore=ignore)
+            build(Backscope(shared / "backscope", "model", postgres, forks))
+            dump = [f"{postgres.bin}/pg_dump", "-Ox", "-f", str(schema), "model"]
+            subprocess.run(dump, env=known, check=True)
+    if "model" not in postgres.databases():
+        postgres.sql("CREATE DATABASE model OWNER scope")
+        known.update(PGUSER="scope", PGPASSWORD=PASSWORD)
+        psql = [f"{postgres.bin}/psql", "-qX", "-o", os.devnull, "-f", str(schema), "model"]
+        subprocess.run(psql, env=known, check=True)
+    return shared / "backscope"
+
+
+def build(backscope):
+    """Rebuild it with the real flask; note what the probe has answered."""
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", "-C", str(backscope.folder)]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "stand-in"]):
         subprocess.run([*git, *command], check=True)
-    backscope = Backscope(folder, "model", postgres, forks)
     result = backscope.run("rebuild", FAST="")
     assert result.code == 0, result
-    backscope.run("status", FAST="", RECORD=str(folder.parent / "probe.json"))
-    dump = [f"{postgres.bin}/pg_dump", "-Ox", "-f", str(folder.parent / "schema.sql"), "model"]
-    subprocess.run(dump, env={**os.environ, **postgres.variables}, check=True)
-    return backscope
+    backscope.run("status", FAST="", RECORD=str(backscope.folder.parent / "probe.json"))
 
 
 @pytest.fixture
-def fresh(built, tmp_path, request):
+def fresh(built, postgres, forks, tmp_path, request):
     """Give a checkout without database and migrations."""
     folder = tmp_path / "backscope"
     ignore = shutil.ignore_patterns("migrations", ".env", "api.log")
-    shutil.copytree(built.folder, folder, symlinks=True, ignore=ignore)
-    backscope = Backscope(folder, f"scope_{next(COUNTER)}", built.postgres, built.forks)
-    backscope.environ["MODEL"] = str(built.folder)
+    shutil.copytree(built, folder, symlinks=True, ignore=ignore)
+    backscope = Backscope(folder, f"scope_{next(COUNTER)}", postgres, forks)
+    backscope.environ["MODEL"] = str(built)
     if request.node.get_closest_marker("inside"):
         backscope.environ["COVER_INSIDE"] = "1"
     elif request.module.__name__ in UNMEASURED:
@@ -90,7 +106,7 @@ def fresh(built, tmp_path, request):
 def backscope(fresh, built):
     """Give a checkout with a database, three sequences in it, and migrations."""
     fresh.postgres.sql(f"CREATE DATABASE {fresh.name} TEMPLATE model OWNER scope")
-    shutil.copytree(built.folder / "migrations", fresh.folder / "migrations")
+    shutil.copytree(built / "migrations", fresh.folder / "migrations")
     fresh.fill()
     return fresh
 

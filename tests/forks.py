@@ -4,6 +4,7 @@ That is most of what a start costs. As a program this is that Python: `server` s
 """
 
 import gc
+import inspect
 import json
 import os
 import runpy
@@ -110,6 +111,7 @@ def server(control):
     for name in set(sys.modules) - known:
         if name.partition(".")[0] == "resetting":
             del sys.modules[name]  # each run loads the tool itself, and so all that it computes
+    inspect.stack()  # coverage asks for it when it starts; what it has found out is kept
     gc.freeze()  # what no run writes to is not copied
     while True:
         message, files, *_ = socket.recv_fds(control, 8, 4)

@@ -2,7 +2,7 @@
 name=${0##*/}
 call="$name${1+ $*}"
 printf '%s\n' "$call" >>"$TRACE"
-[ -z "$NOTE_ENVIRONMENT" ] || env >"$TRACE.env"
+[ -z "$NOTE_ENVIRONMENT" ] || env >>"$TRACE.env"
 [ -n "$COVER_INSIDE" ] || unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START
 case "$call" in ${BEFORE:-nothing}) eval "$DO" ;; esac
 case "$name" in flask) set -- "${0%/*}/python" -m flask "$@" ;; *) set -- "$name" "$@" ;; esac
