@@ -6,7 +6,9 @@ def test_disposable_is_made_anew_and_empty_and_no_other_is_touched(backscope):
     name = f"{backscope.name}_disposable"
     backscope.write_env(POSTGRES_DISPOSABLE_DB=name, APP_ENVIRONMENT="testing")
     before = backscope.snapshot()
-    backscope.postgres.sql(f"CREATE DATABASE {name} TEMPLATE {backscope.name} OWNER scope")
+    result = backscope.run("disposable")
+    assert (result.code, result.trace) == (0, [f"createdb {name}"]), result
+    backscope.sql("CREATE SCHEMA AUTHORIZATION scope CREATE TABLE filled ()", database=name)
     oid = backscope.mine()[name]
     result = backscope.run("disposable")
     assert (result.code, result.trace) == (0, [f"dropdb {name}", f"createdb {name}"]), result

@@ -62,7 +62,7 @@ def test_ctrl_c_ends_what_may_be_ended_lets_the_rest_end_and_puts_back(backscope
     assert backscope.snapshot() == before
 
 
-@pytest.mark.parametrize("step", ["flask db init", "createdb*"])
+@pytest.mark.parametrize("step", ["flask db init", slowly("createdb*")])
 def test_after_ctrl_c_in_a_plain_rebuild_the_same_command_completes(backscope, step):
     words = ["rebuild", "--confirm", backscope.name]
     terminal = backscope.spawn(*words, BEFORE=step, DO=SLOW if step == "createdb*" else HANG)

@@ -69,7 +69,7 @@ def touches_only_the_target(kept, strangers, words, dotenv, environ, step, do):
             assert shown in (got["POSTGRES_DB"], got["POSTGRES_DISPOSABLE_DB"])
 
 
-@settings(max_examples=6, phases=[Phase.generate], derandomize=True, **FEW)
+@settings(max_examples=4, phases=[Phase.generate], derandomize=True, **FEW)
 @given(**DRAWN)
 def test_no_database_but_the_one_on_the_screen_is_touched(kept, strangers, **drawn):
     touches_only_the_target(kept, strangers, **drawn)

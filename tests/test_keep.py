@@ -20,7 +20,7 @@ def test_the_database_and_its_migrations_are_kept_under_the_first_number_free_fo
 
 
 @pytest.mark.parametrize(("step", "do"), [
-    ("psql*RENAME*", FAIL_ONCE), slowly("mv*", FAIL_ONCE), ("createdb*", FAIL_ONCE),
+    ("psql*RENAME*", FAIL_ONCE), slowly("mv*", FAIL_ONCE), slowly("createdb*", FAIL_ONCE),
     slowly("flask db init", FAIL_ONCE), ("flask db migrate", FAIL_ONCE),
     slowly("flask db upgrade", FAIL_ONCE), ("flask db upgrade", "exit 0"),
 ])  # fmt: skip

@@ -7,7 +7,7 @@ from test_make import MAKEFILE, run
 
 from resetting.steps import identifier
 
-NAMES = ("My DB", 'a"b', "-dash", "a=b", "postgresql://x", "ünï $HOME'\\")
+NAMES = ('a"b', "-dash", "My DB", "a=b", "postgresql://x", "ünï $HOME'\\")
 TABLE = (
     "CREATE TABLE sequences (id text, values text, values_requested bool);"
     "INSERT INTO sequences VALUES ('A000001'), ('A000002'); ALTER TABLE sequences OWNER TO scope"
@@ -26,7 +26,7 @@ def others(fresh):
     assert before.items() <= after.items()
 
 
-@pytest.mark.parametrize("name", [*NAMES[:3], *map(slowly, NAMES[3:])])
+@pytest.mark.parametrize("name", [*NAMES[:2], *map(slowly, NAMES[2:])])
 def test_h26_each_name_works(others, name):
     """A drop, a createdb, renames, SQL: by the tool, and by `sh` from what make -n prints."""
     sql, databases = others.postgres.sql, others.postgres.databases

@@ -9,6 +9,7 @@ import time
 from subprocess import DEVNULL, PIPE
 
 import pytest
+from checkout import slowly
 from test_long import ended
 from test_settings import append
 
@@ -67,7 +68,7 @@ def test_h19_production_has_to_be_said_and_is_asked(backscope):
     assert f"CONFIRM={backscope.name}" in backscope.refused("clear", PRODUCTION="1").err
 
 
-@pytest.mark.parametrize("answer", ["no", "yes"])
+@pytest.mark.parametrize("answer", [slowly("no"), "yes"])
 def test_h19_what_backscope_itself_asks_is_answered_through_the_tool(backscope, answer):
     """Its "No action taken" has exit status 0, and is no success here."""
     backscope.write_env(APP_ENVIRONMENT="production")

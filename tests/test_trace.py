@@ -77,13 +77,3 @@ def test_an_undo_swaps_the_databases_at_once_and_then_the_folders(kept, words):
     result = kept.run(*words)
     assert result.code == 0, result
     assert fits(result.calls, [SWAP, *FOLDERS])
-
-
-def test_a_disposable_database_is_made_and_made_anew(fresh):
-    name = f"{fresh.name}_too"
-    fresh.write_env(POSTGRES_DISPOSABLE_DB=name)
-    for expected in (["createdb scope_too"], ["dropdb scope_too", "createdb scope_too"]):
-        result = fresh.run("disposable")
-        assert result.code == 0, result
-        assert fits(result.calls, expected)
-    assert list(fresh.mine()) == [name]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import slowly
 from postgres import ROOT
 
 WITH_POSTGRES = [sys.executable, str(ROOT / "bin/with-postgres")]
@@ -17,14 +18,15 @@ def gone(base):
     return not Path(base).exists() and base not in running
 
 
-def test_it_runs_a_command_on_a_server_of_its_own_and_leaves_nothing():
-    """Any number at once; the exit status is the command's."""
+def test_it_runs_a_command_on_a_server_of_its_own_and_leaves_nothing(postgres):
+    """Any number at once, as the tests' own runs, too; the exit status is the command's."""
     script = 'echo "$PG_SOCKET_DIR"; psql -XAtc "select inet_server_addr(), current_user"; exit 7'
     command = [*WITH_POSTGRES, "sh", "-c", script]
-    for process in [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in "12"]:
-        base, answer = process.communicate()[0].split()
-        assert (process.returncode, answer) == (7, "127.0.0.1|postgres")
-        assert gone(base)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    base, answer = done.stdout.split()
+    assert (done.returncode, answer) == (7, "127.0.0.1|postgres")
+    assert gone(base)
+    assert base != postgres.variables["PG_SOCKET_DIR"]
 
 
 def test_a_misuse_has_exit_status_2():
@@ -33,7 +35,7 @@ def test_a_misuse_has_exit_status_2():
         assert subprocess.run([*WITH_POSTGRES, *words], **run).returncode == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, slowly(signal.SIGTERM)])
 def test_it_ends_with_its_command_on_a_signal(number):
     command = [*WITH_POSTGRES, "sh", "-c", "echo $PG_SOCKET_DIR; exec sleep 99"]
     run = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True}
