@@ -18,12 +18,12 @@ PLAIN = "-c search_path=public -c default_transaction_read_only=off -c statement
 
 
 @contextlib.contextmanager
-def throwaway():
+def throwaway(**environ):
     """Give the variables of a throw-away server, run by bin/with-postgres."""
     dump = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, str(ROOT / "bin/with-postgres"), sys.executable, "-c", dump],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environ},
     ) as process:  # fmt: skip
         yield dict(json.loads(process.stdout.readline()))
         process.stdin.close()
