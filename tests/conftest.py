@@ -51,7 +51,7 @@ def forks(tmp_path_factory):
         (folder / "bin" / name).chmod(0o755)
     forks = Forks(folder, {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"})
     yield forks
-    forks.close()
+    forks.process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -43,13 +43,16 @@ def test_h17_a_clear_that_does_not_load_loses_nothing(backscope):
     assert backscope.snapshot() == before
 
 
-def test_h6_h7_the_testing_environment_and_one_that_backscope_does_not_know(backscope):
+def test_h6_h7_h19_testing_is_refused_and_production_has_to_be_said_and_is_asked(backscope):
     backscope.write_env(APP_ENVIRONMENT="testing", POSTGRES_DISPOSABLE_DB="dis_posable")
     for command in ("clear", "rebuild"):
         assert "APP_ENVIRONMENT is testing" in backscope.refused(command).said
-    backscope.write_env(APP_ENVIRONMENT="Development")
-    for command in ("clear", "rebuild"):  # it might be production
-        assert "Development" in backscope.refused(command, CONFIRM=backscope.name).err
+    for kind in ("Development", "production"):  # the first might be the second
+        backscope.write_env(APP_ENVIRONMENT=kind)
+        for command in ("clear", "rebuild"):
+            said = backscope.refused(command, CONFIRM=backscope.name).said
+            assert kind in said and "PRODUCTION=1" in said
+        assert f"CONFIRM={backscope.name}" in backscope.refused("clear", PRODUCTION="1").err
 
 
 def test_h7_production_is_what_the_app_says(backscope):

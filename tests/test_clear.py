@@ -13,8 +13,13 @@ def test_a_clear_loses_the_rows_and_nothing_else(backscope):
     assert backscope.snapshot() == (before, {backscope.name: after}, files)
 
 
-def test_a_clear_that_did_nothing_is_no_success(backscope):
-    """H47, and one that failed says what failed."""
+def test_what_did_nothing_is_no_success(backscope):
+    """H47, and a clear that failed says what failed."""
+    backscope.sql("UPDATE sequences SET \"values\" = NULL WHERE id = 'A000002'")
+    before = backscope.snapshot()
+    for words in (["unflag"], ["clear", "A1"]):
+        assert backscope.run(*words, BEFORE="psql*", DO="exit 0").code in (1, 2)
+        assert backscope.snapshot() == before
     assert "no action" in backscope.unchanged("clear", BEFORE="flask*", DO="exit 0").err
     assert "recorder lets flask fail" in backscope.unchanged("clear", BEFORE="flask*", DO=FAIL).said
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from checkout import FAIL, KILL
+from checkout import FAIL, KILL, slowly
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from postgres import PASSWORD
@@ -69,15 +69,12 @@ def touches_only_the_target(kept, strangers, words, dotenv, environ, step, do):
             assert shown in (got["POSTGRES_DB"], got["POSTGRES_DISPOSABLE_DB"])
 
 
-@settings(max_examples=4, phases=[Phase.generate], derandomize=True, **FEW)
-@given(**DRAWN)
-def test_no_database_but_the_one_on_the_screen_is_touched(kept, strangers, **drawn):
-    touches_only_the_target(kept, strangers, **drawn)
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=60, phases=[Phase.generate], **FEW)
-@given(**DRAWN)
-def test_no_database_at_all_but_that_one_is_touched(kept, strangers, **drawn):
-    touches_only_the_target(kept, strangers, **drawn)
+@pytest.mark.parametrize("count", [4, slowly(60)])
+def test_no_database_but_the_one_on_the_screen_is_touched(kept, strangers, count):
+    @settings(max_examples=count, phases=[Phase.generate], derandomize=count == 4, **FEW)
+    @given(**DRAWN)
+    def check(**drawn):
+        touches_only_the_target(kept, strangers, **drawn)
+
+    check()

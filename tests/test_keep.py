@@ -19,24 +19,20 @@ def test_the_database_and_its_migrations_are_kept_under_the_first_number_free_fo
     assert sorted(backscope.folders()) == ["migrations", "migrations.~2~", "migrations.~3~"]
 
 
-@pytest.mark.parametrize(("step", "do"), [
-    ("psql*RENAME*", FAIL_ONCE), slowly("mv*", FAIL_ONCE), slowly("createdb*", FAIL_ONCE),
-    slowly("flask db init", FAIL_ONCE), ("flask db migrate", FAIL_ONCE),
-    slowly("flask db upgrade", FAIL_ONCE), ("flask db upgrade", "exit 0"),
+@pytest.mark.parametrize(("words", "step", "do"), [
+    ("--keep", "psql*RENAME*", FAIL_ONCE), slowly("--keep", "mv*", FAIL_ONCE),
+    slowly("--keep", "createdb*", FAIL_ONCE), slowly("--keep", "flask db init", FAIL_ONCE),
+    ("--keep", "flask db migrate", FAIL_ONCE), slowly("--keep", "flask db upgrade", FAIL_ONCE),
+    ("--keep", "flask db upgrade", "exit 0"), ("--carry", "psql*TO STDOUT*", FAIL),
+    ("--carry", "psql*FROM STDIN*", FAIL), slowly("--carry", "psql*IS NULL", FAIL),
 ])  # fmt: skip
-def test_all_is_put_back_at_whatever_step_it_fails_or_has_done_nothing(backscope, step, do):
+def test_all_is_put_back_at_whatever_step_it_fails_or_has_done_nothing(backscope, words, step, do):
+    """Either end of a copy, too: the target would have committed half the rows."""
     before = backscope.snapshot()
-    result = backscope.run("rebuild", "--keep", BEFORE=step, DO=do)
+    result = backscope.run("rebuild", words, BEFORE=step, DO=do)
     assert result.code == (2 if "RENAME" in step else 1), result
     assert result.code == 2 or "Everything is as it was before" in result.said
     assert backscope.snapshot() == before
-
-
-def test_a_first_rebuild_that_fails_leaves_nothing_half_made(fresh):
-    result = fresh.run("rebuild", "--keep", BEFORE="flask db upgrade", DO=FAIL)
-    assert result.code == 1, result
-    assert fresh.run("rebuild", "--keep").code == 0
-    assert list(fresh.mine()) == [fresh.name]
 
 
 def test_putting_back_drops_only_what_our_own_createdb_has_made(backscope):
@@ -64,9 +60,10 @@ def test_rows_that_somebody_stores_in_the_new_database_are_not_dropped(backscope
 
 
 def test_an_empty_database_is_nothing_to_keep(backscope):
-    """H45."""
+    """H45, nor to ask about."""
     backscope.sql("DELETE FROM sequences")
-    assert backscope.run("rebuild", "--keep").code == 0
+    for words in (["rebuild", "--keep"], ["rebuild"]):
+        assert backscope.run(*words).code == 0
     assert list(backscope.mine()) == [backscope.name]
 
 

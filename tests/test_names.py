@@ -48,13 +48,3 @@ def test_h26_each_name_works(others, name):
     done = run(others, "sh", "-ec", shown.stdout, **environ)
     assert (shown.returncode, done.returncode) == (0, 0), (shown, done)
     assert sql("SELECT id FROM sequences", name) == [("A000002",)]
-
-
-def test_h26_a_name_that_flask_reads_as_another_is_never_the_other(others):
-    """What is percent-encoded in a URL may be decoded: `x%41y` is xAy then."""
-    for name in ("x%41y", "xAy"):
-        others.postgres.sql(f'CREATE DATABASE "{name}" TEMPLATE model OWNER scope')
-    others.postgres.sql("INSERT INTO searches (term) VALUES ('a')", "xAy")
-    result = others.run("clear", CONFIRM="x%41y", POSTGRES_DB="x%41y", FAST="")
-    assert result.code == 0 or "xAy" in result.said
-    assert others.postgres.sql("SELECT term FROM searches", "xAy") == [("a",)]

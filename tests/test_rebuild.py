@@ -41,13 +41,6 @@ def test_whatever_would_be_lost_is_asked_about(backscope, holds):
     assert 0 < error.lower().index("keep") < error.lower().index("confirm")
 
 
-def test_where_nothing_would_be_lost_it_does_not_ask(backscope):
-    backscope.sql("DELETE FROM sequences")
-    assert backscope.run("rebuild").code == 0
-    backscope.fill()
-    assert backscope.run("rebuild", "--keep").code == 0
-
-
 def test_the_question_names_what_is_lost_and_two_ways_that_lose_nothing(backscope):
     """H63, and what is typed has to be the name itself."""
     for typed, status in (("yes", 2), (backscope.name, 0)):

@@ -39,15 +39,6 @@ def test_h30_downloads_that_never_finished_are_seen_and_un_flagged(backscope):
     assert (result.code, result.trace) == (0, [])
 
 
-def test_h30_a_change_that_did_nothing_is_no_success(backscope):
-    stick(backscope, 1)
-    for words in (["unflag"], ["clear", "A1"]):
-        before = backscope.snapshot()
-        result = backscope.run(*words, BEFORE="psql*", DO="exit 0")
-        assert result.code in (1, 2), result
-        assert backscope.snapshot() == before
-
-
 def test_seq_and_unflag_refuse_a_table_of_another_backscope(backscope):
     backscope.sql('ALTER TABLE sequences RENAME "values" TO terms')
     assert '"values"' in backscope.unchanged("unflag").said

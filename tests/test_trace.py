@@ -44,12 +44,6 @@ def test_the_commands_of_a_target_are_these_and_the_dry_run_prints_them(backscop
     assert not expected or [" ".join(shlex.split(line)) for line in printed] == result.trace
 
 
-def test_the_first_rebuild_sets_up(fresh):
-    result = fresh.run("rebuild")
-    assert result.code == 0, result
-    assert fits(result.calls, SIX[1:])
-
-
 def test_force_with_keep_ends_who_is_in_the_way_first(backscope):
     session = backscope.as_scope()
     result = backscope.run("rebuild", "--keep", "--force")
