@@ -68,6 +68,7 @@ def test_h38_the_first_rebuild_stops_there_too(fresh, precious):
     assert f"opened {precious}" in result.said
 
 
+@pytest.mark.slow
 def test_h38_a_second_bind_is_no_target(backscope, precious):
     """A clear may have emptied the target by then, which is what it was for."""
     lead(backscope, precious, *in_app("app.config['SQLALCHEMY_BINDS'] = {'second': '{url}'}"))
@@ -142,7 +143,7 @@ def test_h27_h28_what_is_exported_and_redirects_reaches_no_command(backscope, pr
 
 
 @pytest.mark.parametrize(
-    "line", ["PGHOSTADDR=127.0.0.9", slowly("POSTGRES_DB={}"), "FLASK_DB_DIRECTORY=x"]
+    "line", [slowly("PGHOSTADDR=127.0.0.9"), slowly("POSTGRES_DB={}"), "FLASK_DB_DIRECTORY=x"]
 )
 def test_h37_what_redirects_in_a_file_is_found_before_the_drop(backscope, precious, line):
     """The probe loads as a step does, so what would fail in a step fails before the drop."""

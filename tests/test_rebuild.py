@@ -6,10 +6,11 @@ import shutil
 
 import pexpect
 import pytest
-from checkout import edit
+from checkout import edit, slowly
 from postgres import PASSWORD
 
 ENCODING = "SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = '{}'"
+CITEXT = """echo 'UndefinedObject: type "citext" does not exist'; exit 1"""
 
 
 def confirmed(backscope, **environ):
@@ -159,12 +160,15 @@ def test_a_migrate_that_made_nothing_is_no_success(backscope):
         assert said in result.err
 
 
-def test_a_cause_in_the_code_is_shown_and_no_advice_promises_to_finish(backscope):
+@pytest.mark.parametrize(
+    "way", [{"BEFORE": "flask db upgrade", "DO": CITEXT}, slowly({"FAST": ""})]
+)
+def test_a_cause_in_the_code_is_shown_and_no_advice_promises_to_finish(backscope, way):
     """H60, with a type of an extension that is not installed."""
     models = backscope.folder / "flaskr/nscope/models.py"
     edit(models, "import db\n", "import db\nfrom sqlalchemy.dialects.postgresql import CITEXT\n")
     edit(models, "name = db.Column(db.String)", "name = db.Column(CITEXT)")
-    result = confirmed(backscope, FAST="")
+    result = confirmed(backscope, **way)
     assert result.code == 1, result
     assert 'type "citext" does not exist' in result.said
     assert "revision none" in result.said
