@@ -95,8 +95,6 @@ class Backscope:
     def start(self, *arguments, **environ):
         """Start the tool in the checkout."""
         environ = {**self.environ, **environ}
-        if KILL in environ.get("DO", ""):  # it would leave half a file of coverage
-            environ = {name: environ[name] for name in environ if "COVERAGE" not in name}
         if not self.afresh:
             return Fork(self.forks, arguments, self.folder, environ)
         stdin, pipe = subprocess.DEVNULL, subprocess.PIPE

@@ -73,8 +73,7 @@ def forward(listener, port):
 
     def pump(one, other):
         with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                other.sendall(data)
+            shutil.copyfileobj(one.makefile("rb", 0), other.makefile("wb", 0))
             other.shutdown(socket.SHUT_WR)
 
     with contextlib.suppress(OSError):
@@ -125,8 +124,7 @@ def test_a_gigabyte_comes_along(backscope):
         pytest.skip("A GIGABYTE IS NOT TESTED: it needs 4 GB of disk")
     backscope.sql(LONG.format(rows=400 * 1024))
     before = backscope.sql(SUM)
+    assert backscope.sql("SELECT pg_table_size('sequences') > 2 ^ 30") == [(True,)]
     result = backscope.run("rebuild", "--carry")
     assert result.code == 0, result
     assert backscope.sql(SUM) == before
-    size = "SELECT pg_table_size('sequences')"
-    assert backscope.sql(size)[0][0] > 2**30

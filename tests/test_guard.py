@@ -27,10 +27,6 @@ def lead(backscope, name, file, old, new):
     """Have Backscope open a database of that name: a text in a file is replaced."""
     server = f"{backscope.postgres.host}:{backscope.postgres.port}"
     url = f"postgresql+psycopg2://scope:{PASSWORD}@{server}/{name}"
-    backscope.write_env(POSTGRES_DISPOSABLE_DB=name)
-    (backscope.folder.parent / ".flaskenv").touch()
-    second = "from flaskr import create_app\napp = create_app('testing')\n"
-    (backscope.folder / "second.py").write_text(second)
     edit(backscope.folder / file, old, new.replace("{url}", url).replace("{name}", name))
 
 
@@ -46,12 +42,8 @@ MAPPING = in_app("app.config.from_mapping(SQLALCHEMY_DATABASE_URI='{url}')")
 
 
 @pytest.mark.inside
-@pytest.mark.parametrize("override", [
-    in_app(f"import psycopg2; {ENGINE % CREATOR}"),
-    slowly(("../.flaskenv", "", "FLASK_APP=second:app\n")),
-])  # fmt: skip
-def test_h9_h38_the_probe_and_a_step_stop_at_another_database_alike(backscope, precious, override):
-    lead(backscope, precious, *override)
+def test_h9_h38_the_probe_and_a_step_stop_at_another_database_alike(backscope, precious):
+    lead(backscope, precious, *in_app(f"import psycopg2; {ENGINE % CREATOR}"))
     assert f"opened {precious}" in backscope.refused(*KEEP, FAST="").said
     before = backscope.snapshot()
     result = backscope.run("clear", FAST="")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 
 import pexpect
 import pytest
@@ -67,13 +66,6 @@ def test_a_link_is_renamed_alone(backscope, keep):
     assert (backscope.folder / "migrations.~1~").is_symlink()
     assert not (backscope.folder / "migrations").is_symlink()
     assert os.listdir(backscope.folder.parent / "elsewhere") == before
-
-
-def test_migrations_that_are_absent_are_skipped(backscope):
-    """H21."""
-    shutil.rmtree(backscope.folder / "migrations")
-    assert confirmed(backscope).code == 0
-    assert list(backscope.folders()) == ["migrations"]
 
 
 def test_an_old_database_that_cannot_be_compared_is_rebuilt_all_the_same(backscope):

@@ -44,14 +44,6 @@ def test_the_commands_of_a_target_are_these_and_the_dry_run_prints_them(backscop
     assert not expected or [" ".join(shlex.split(line)) for line in printed] == result.trace
 
 
-def test_force_with_keep_ends_who_is_in_the_way_first(backscope):
-    session = backscope.as_scope()
-    result = backscope.run("rebuild", "--keep", "--force")
-    assert result.code == 0, result
-    ends = f"psql postgres SELECT pg_terminate_backend({session.info.backend_pid})"
-    assert fits(result.calls, [ends, RENAME, *SIX])
-
-
 def test_carry_is_keep_and_a_copy_for_each_common_table(backscope):
     backscope.sql("INSERT INTO searches (term) VALUES ('primes')")
     backscope.sql("INSERT INTO \"user\" VALUES (7, 'a', 'b', 'c', 'd')")
