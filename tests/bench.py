@@ -121,11 +121,9 @@ def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as temporary:
         bench = Bench(Path(temporary))
-        run, make, tool = bench.run, bench.make, str(ROOT / "backscope_reset.py")
+        run, make = bench.run, bench.make
         print(f"{f'medians of {ROUNDS} runs':<58}{'this':>9} {'other':>9}   ratio")
         make("db-rebuild")
-        title = "backscope_reset.py help : python3 -c ''"
-        compare(title, partial(run, "python3", tool, "help"), partial(run, "python3", "-c", ""))
         clear = partial(run, "flask", "clear-database")
         compare("make db-clear : flask clear-database", partial(make, "db-clear"), clear)
         rebuild, six = partial(make, "db-rebuild", "CONFIRM=scope"), partial(run, *BY_HAND)

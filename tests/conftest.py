@@ -25,7 +25,7 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
 
 
 # Coverage costs a third more; these prove again, with faults, what the others have run.
-AGAIN = ("names", "kills", "invariants", "locks", "defaults", "guard", "trace", "keep")
+AGAIN = ("names", "kills", "invariants", "locks", "defaults", "guard", "trace")
 UNMEASURED = {f"test_{one}" for one in AGAIN}
 
 

@@ -68,14 +68,6 @@ def test_a_link_is_renamed_alone(backscope, keep):
     assert os.listdir(backscope.folder.parent / "elsewhere") == before
 
 
-def test_an_old_database_that_cannot_be_compared_is_rebuilt_all_the_same(backscope):
-    """Alembic cannot reflect this one, and a rebuild is what replaces it."""
-    backscope.sql('CREATE TABLE "o\'k" (id serial); ALTER TABLE "o\'k" OWNER TO scope')
-    words = ["rebuild", "--dry-run", "--confirm", backscope.name]
-    result = backscope.run(*words, FAST="")
-    assert result.code == 0, result
-
-
 def answered(backscope, meanwhile):
     """Start a rebuild on a terminal, type the name once `meanwhile` has happened, and wait."""
     terminal = backscope.spawn("rebuild")
