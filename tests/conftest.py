@@ -25,8 +25,7 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
 
 
 # Coverage costs a third more; these prove again, with faults, what the others have run.
-AGAIN = ("names", "kills", "invariants", "locks", "defaults", "guard", "trace")
-UNMEASURED = {f"test_{one}" for one in AGAIN}
+UNMEASURED = ("names", "kills", "invariants", "locks", "defaults", "guard", "trace")
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +96,7 @@ def fresh(built, postgres, forks, tmp_path, request):
     backscope.environ["MODEL"] = str(built)
     if request.node.get_closest_marker("inside"):
         backscope.environ["COVER_INSIDE"] = "1"
-    elif request.module.__name__ in UNMEASURED:
+    elif request.module.__name__.removeprefix("test_") in UNMEASURED:
         backscope.environ = {k: v for k, v in backscope.environ.items() if "COVERAGE" not in k}
     yield backscope
     backscope.drop()
