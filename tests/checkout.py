@@ -35,7 +35,7 @@ if [*getattr(sys, "orig_argv", ()), "", ""][1].endswith("guarded_app.py"):
 # What to DO: fail, fail once, kill the tool, or hang until a signal comes, which is recorded.
 FAIL = 'echo "the recorder lets $name fail"; exit 3'
 FAIL_ONCE = '[ -e "$TRACE.once" ] || { touch "$TRACE.once"; exit 3; }'
-KILL = "kill -9 $PPID"
+KILL = 'mkdir "$TRACE.killed" && kill -9 $PPID'  # once: the next one's parent is a stranger
 HANG = """for sig in INT TERM HUP; do trap "echo $sig >>'$TRACE.signal'; exit 9" $sig; done
 echo $$ >"$FIFO"; for n in $(seq 400); do sleep 0.05; done; exit 9"""
 
@@ -116,6 +116,8 @@ class Backscope:
         """Give the calls since the last time."""
         trace = self.trace.read_text().splitlines() if self.trace.exists() else []
         self.trace.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(f"{self.trace}.killed")
         return trace
 
     def run(self, *arguments, **environ):
