@@ -1,6 +1,5 @@
 # Backscope Reset: `make` alone prints the help, README.md tells the rest.
 # It works from a Backscope checkout by symbolic link or `make -f`, and from its own folder.
-PYTHON ?= python3
 here := $(dir $(realpath $(lastword $(MAKEFILE_LIST))))
 commands := db-status db-clear db-unflag db-rebuild db-undo db-disposable
 own := demo test test-all lint bench clean
@@ -18,14 +17,14 @@ $(foreach v,$(ours),$(eval override $v := $$(value $v)))
 export RESET_VARIABLES := $(sort $(typed))
 away := $(if $(PWD),$(subst x$(CURDIR),,x$(or $(realpath $(PWD)),$(PWD))))
 other := $(filter-out Makefile makefile GNUmakefile,$(firstword $(MAKEFILE_LIST)))
-export RESET_MAKE := make$(if $(away), -C $(CURDIR))$(if $(other), -f $(other))
-export PYTHON $(ours)
+RESET_MAKE := make$(if $(away), -C $(CURDIR))$(if $(other), -f $(other))
+export PYTHON RESET_MAKE $(ours)
 
 # `make -n` prints the commands and can run none: no line has a +, none is in the recipe.
 dry := $(findstring n,$(filter-out --% -I% -O%,$(filter -%,$(MFLAGS))))
-run := "$$PYTHON" "$(here)backscope_reset.py"
+run := "$${PYTHON:-python3}" "$(here)backscope_reset.py"
 quote = '$(subst ','\'',$1)'
-values = $(foreach v,RESET_VARIABLES RESET_MAKE PYTHON $(ours),$v=$(call quote,$($v)))
+values = $(foreach v,RESET_VARIABLES RESET_MAKE $(ours),$v=$(call quote,$($v)))
 define newline
 
 
@@ -60,7 +59,7 @@ bench: .venv/made
 	  { echo ".venv was not made by this Makefile; move it away first." >&2; exit 2; }
 	@echo "Installing into .venv: some 150 MB, about half a minute ..."
 	@mkdir -p .venv && touch .venv/made-here
-	@[ -x .venv/bin/pip ] || "$$PYTHON" -m venv .venv
+	@[ -x .venv/bin/pip ] || "$${PYTHON:-python3}" -m venv .venv
 	@.venv/bin/pip install -q --disable-pip-version-check $(patsubst %,-r %,$^)
 	@touch $@
 clean:

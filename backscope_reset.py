@@ -6,11 +6,9 @@ how a run goes, then the command line. What the words mean is in `resetting/`.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
-import time
 import traceback
 from dataclasses import replace
 from typing import Iterator, Mapping, Sequence
@@ -19,18 +17,12 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while this is loaded
 
-from resetting import Failed, Interrupted, Problem, Refused, backups, console, refuse
+from resetting import Failed, Problem, Refused, Step, backups, command, console, refuse, rename
 from resetting.backscope import environment_problems, find_checkout
 from resetting.commands import Disposable, Forget, Status, Undo, Unflag
 from resetting.options import Options, parse, usage
 from resetting.procedure import Procedure
 from resetting.state import Database, Session, State, count
-from resetting.steps import Step, command, rename
-
-with contextlib.suppress(ImportError):  # main() says what the environment lacks
-    from resetting.run import Run
-
-# ---------------------------------------------------------------- the page
 
 
 class Clear(Procedure):
@@ -53,17 +45,15 @@ class Clear(Procedure):
         yield command("flask", "clear-database", asks=self.state.production)
 
     def check(self, now: State) -> str:
-        if now.identity == self.state.identity:
-            status = (self.options.other("status"), "shows what there is")
+        if now == self.state:
+            status = (self.options.again("status"), "shows what there is")
             raise Failed(Problem("Backscope took no action.", status))
         left = [str(table) for table in now.database.tables or () if table.rows != 0]
         if left:
-            keep = (self.options.other("rebuild", KEEP="1"), "makes it anew, and keeps the old one")
+            keep = (self.options.again("rebuild", KEEP="1"), "makes it anew, and keeps the old one")
             raise Failed(Problem(f"Not in the models, so not cleared: {', '.join(left)}.", keep))
         old = self.state.database.counts
-        return (
-            f"{now.database.name} is cleared of {old}" if old else f"{now.database.name} is empty"
-        )
+        return f"{now.database.name} is {f'cleared of {old}' if old else 'empty'}"
 
 
 class Rebuild(Procedure):
@@ -89,13 +79,13 @@ class Rebuild(Procedure):
 
     def problems(self) -> Iterator[Problem]:
         yield from self.rights(self.state.database)
-        yield from self.keep(self.kept, self.source)
+        yield from self.keep(self.source)
         yield from self.unfinished()
 
     def loses(self) -> str:
         old = self.state.database
         what = f"This wipes out the entire structure and contents of {old.name}: {old.counts}."
-        return what if old.counts and old.whole and not self.kept else ""
+        return what if old.counts and not self.kept else ""
 
     def rows(self) -> Iterator[tuple[str, str]]:
         kept, source, stays = self.kept, self.source, backups.staying(self.state, self.source)
@@ -151,48 +141,44 @@ class Rebuild(Procedure):
             yield from backups.put_back(self.state, now, made)
 
 
-# ---------------------------------------------------------------- a run
-
-
 def reset(kind: type[Procedure], options: Options) -> None:
     """Look, refuse or ask, run the steps, check the result: a whole run.
 
-    Raises Refused, Failed or Interrupted.
+    Raises Refused or Failed.
     """
+    from resetting.run import Run  # main() has said what the environment lacks
+
     run = Run(options)
-    with run.looking(kind) as procedure:
-        state = procedure.state
-        if options.dry_run:
-            refuse(procedure.all_problems())
-            console.dry_run(procedure.steps(), state)
-            return
-        console.there(state)
-        for row in procedure.rows():
-            console.row(*row)
-        if isinstance(procedure, Status):
-            show_status(procedure)
-            return
+    procedure = run.look(kind)
+    state = procedure.state
+    if options.dry_run:
         refuse(procedure.all_problems())
-        question, answer = procedure.loses(), state.settings.answer
-        if not any(procedure.steps()):
-            console.say("\nThere is nothing to do.")
-            return
-        if question and not options["CONFIRM"]:
-            keep = (options.again(KEEP="1"), "keeps it beside the new one")
-            carry = (options.again(CARRY="1"), "keeps it, and copies the rows")
-            ways = (keep, carry) if "KEEP" in kind.takes and not state.source else ()
-            console.ask(question, answer, ways, options.again(CONFIRM=answer))
-        if question or kind.probes:
-            run.look_again()
-        began = time.monotonic()
-        done = f"{run.act()}, in {time.monotonic() - began:.1f} s"
-        console.say(console.folded(done), console.GREEN)
+        console.dry_run(procedure.steps(), state)
+        return
+    console.row("", str(state.database))
+    for row in procedure.rows():
+        console.row(*row)
+    if isinstance(procedure, Status):
+        show_status(procedure)
+        return
+    refuse(procedure.all_problems())
+    question, answer = procedure.loses(), state.settings.answer
+    if not any(procedure.steps()):
+        console.say("\nThere is nothing to do.")
+        return
+    if question and not options["CONFIRM"]:
+        keep = (options.again(KEEP="1"), "keeps it beside the new one")
+        carry = (options.again(CARRY="1"), "keeps it, and copies the rows")
+        ways = (keep, carry) if "KEEP" in kind.takes and not state.source else ()
+        console.ask(question, answer, ways, options.again(CONFIRM=answer))
+    if question or kind.probes:
+        run.look_again()
+    console.say(console.folded(run.act()), console.GREEN)
 
 
 def show_status(status: Status) -> None:
     """Show what would be refused, and what helps."""
-    given = {**status.options.given, "PRODUCTION": "1" * status.state.production}
-    status, found = replace(status, options=replace(status.options, given=given)), {}
+    found = {}
     for kind, name in ((Clear, "clear"), (Rebuild, "rebuild")):
         options = replace(status.options, command=name)
         problems = list(kind(options, status.state).all_problems())
@@ -203,16 +189,8 @@ def show_status(status: Status) -> None:
     console.advise(status.advice())
 
 
-# ---------------------------------------------------------------- the command line
-
-PROCEDURES: Mapping[str, type[Procedure]] = {
-    "status": Status,
-    "clear": Clear,
-    "unflag": Unflag,
-    "rebuild": Rebuild,
-    "undo": Undo,
-    "disposable": Disposable,
-}
+KINDS: Sequence[type[Procedure]] = (Status, Clear, Unflag, Rebuild, Undo, Disposable)
+PROCEDURES: Mapping[str, type[Procedure]] = {kind.__name__.lower(): kind for kind in KINDS}
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -223,9 +201,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return 0
         options = parse(arguments, PROCEDURES, environ)
         refuse(environment_problems(find_checkout(options)))
-        forget = options.command == "clear" and options["SEQ"]
-        kind = Forget if forget else PROCEDURES[options.command]
-        reset(kind, options)
+        some = options.command == "clear" and options["SEQ"]
+        reset(Forget if some else PROCEDURES[options.command], options)
         return 0
     except Refused as error:
         console.say("\nNothing was changed.", console.BOLD, error=True)
@@ -235,7 +212,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except Failed as error:
         console.say(error=True)
         console.show(error.args[0], console.RED)
-        return 130 if isinstance(error, Interrupted) else 1
+        return int(error.args[1] if error.args[1:] else 1)
     except Exception as error:  # no traceback reaches a user; what the error says may be secret
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(last.filename)}, line {last.lineno}"

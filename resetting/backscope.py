@@ -1,8 +1,6 @@
 """The checkout and its environment, asking Backscope about itself, and what helps."""
 
-from __future__ import annotations
-
-import contextlib
+import atexit
 import importlib.util
 import json
 import os
@@ -12,11 +10,10 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
-from . import Problem, Refused
+from . import Problem, Refused, identifier, tilde
 from .options import Options
 from .settings import SQL, Settings
 from .state import App, Model, State
-from .steps import identifier, tilde
 
 GUARDED_APP = Path(__file__).with_name("guarded_app.py")
 TOOL = GUARDED_APP.parent.parent
@@ -72,10 +69,7 @@ def environment_problems(checkout: Path) -> Iterator[Problem]:
     venv = tilde(found[0].parent.parent if found else checkout / ".venv")
     activate = (f"source {venv}/bin/activate", "activates Backscope's own")
     if not found:
-        activate = (
-            f"python3 -m venv {venv} && source {venv}/bin/activate",
-            "makes one, and activates it",
-        )
+        activate = (f"python3 -m venv {venv} && {activate[0]}", "makes one, and activates it")
     missing = [n for n in PACKAGES if n not in sys.modules and not importlib.util.find_spec(n)]
     if sys.prefix == sys.base_prefix and not (prefix / "conda-meta").is_dir():
         yield Problem("No virtual environment is active.", activate)
@@ -104,7 +98,6 @@ def guarded(state: State, oid: int, probe: str = "") -> dict[str, str]:
         "database": state.database.name,
         "user": state.settings.user,
         "oid": oid,
-        "opens": bool(oid) or not probe,
         "compares": probe == "status",  # it takes a while
         "session": [SQL["settings"], SQL["search_path"], *pinned],
         "flask": {n: environ[n] for n in ("FLASK_APP", "FLASK_SKIP_DOTENV") if n in environ},
@@ -113,19 +106,16 @@ def guarded(state: State, oid: int, probe: str = "") -> dict[str, str]:
     return {**told, "FLASK_APP": str(GUARDED_APP)}
 
 
-@contextlib.contextmanager
-def probe(settings: Settings) -> Iterator[subprocess.Popen[str]]:
+def probe(settings: Settings) -> subprocess.Popen[str]:
     """Start a process that loads Backscope's app while the server is looked at."""
     more = {"PYTHONDONTWRITEBYTECODE": "1", "PGAPPNAME": "backscope-reset probe"}
     pipe, environment = subprocess.PIPE, {**settings.children(), **more, "FLASK_RUN_FROM_CLI": "1"}
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, str(GUARDED_APP)], cwd=settings.checkout, env=environment, text=True,
         errors="replace", stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            yield process
-        finally:
-            process.kill()
+    )  # fmt: skip
+    atexit.register(process.kill)
+    return process
 
 
 def ask(process: subprocess.Popen[str], state: State, command: str) -> App:

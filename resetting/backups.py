@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Iterator
 
+from . import Step, command, identifier, literal, numbered, psql, rename
 from .state import UNFINISHED, Database, Model, State, Table
-from .steps import Step, command, identifier, literal, numbered, psql, rename
 
 
 def set_migrations_aside(state: State) -> Iterator[Step]:
@@ -87,22 +87,19 @@ def swap_folders(state: State, number: int) -> Iterator[Step]:
 
 def unfinished_swap(state: State) -> list[Step]:
     """Give the renames that an undo which was killed has left, seen by the revision recorded."""
-    recorded = state.database.revisions
-    places = [n for n, revisions in state.folders.items() if n and recorded <= revisions]
-    if recorded and not recorded <= (state.migrations or frozenset()):
-        return list(swap_folders(state, places[0])) if places else []
+    recorded, number = state.database.revisions, 0
     alone = (n for n in state.kept if n not in state.folders)
-    if 0 in state.folders:  # only the last rename is left
-        kept = numbered("migrations", next(alone, state.number))
-        return [command("mv", numbered("migrations", 0), kept)]
-    return []
+    places = (n for n, revisions in state.folders.items() if n and recorded <= revisions)
+    if recorded and not recorded <= (state.migrations or frozenset()):
+        number = next(places, 0)
+    elif 0 in state.folders:  # only the last rename is left
+        number = next(alone, state.number)
+    return list(swap_folders(state, number)) if number else []
 
 
 def put_back(before: State, now: State, made: int) -> Iterator[Step]:
     """Yield what brings a kept pair back; dropped is only what our own createdb `made`."""
     number, new = before.number, now.database
-    if new.oid not in (0, made, before.database.oid):
-        return  # it is somebody else's
     if new.oid and new.oid == made:
         yield command("dropdb", "--force", new.name)
     if number in {*now.kept} - {*before.kept}:
@@ -121,11 +118,7 @@ def createdb(state: State) -> Step:
     """
     newest = next(iter(state.kept.values()), state.database)
     old, theirs = state.database if state.database.oid else newest, state.template.locale
-    encoding, collate, ctype = old.locale or ("UTF8", *theirs[1:])
-    if not old.locale and encoding != theirs[0] and ctype not in ("C", "POSIX"):
-        collate = ctype = "C"  # a locale goes with its encoding
+    first = theirs if theirs[0] == "UTF8" else ["UTF8", "C", "C"]  # a locale has an encoding
+    encoding, collate, ctype = wanted = old.locale or first
     options = ["-E", encoding, f"--lc-collate={collate}", f"--lc-ctype={ctype}", "-T", "template0"]
-    if collate == ctype:
-        options[2:4] = ["-l", ctype]
-    same = [encoding, collate, ctype] == theirs
-    return command("createdb", *([] if same else options), state.database.name)
+    return command("createdb", *(options if wanted != theirs else []), state.database.name)

@@ -1,18 +1,12 @@
 """The other commands: clear some sequences, un-flag, undo, disposable, status."""
 
-from __future__ import annotations
-
 import re
 import time
 from typing import Iterator, Sequence
 
-from . import Failed, Problem, backups
-from .options import Options
+from . import Failed, Problem, Step, backups, identifier, numbered, psql, rename, tilde
 from .procedure import Procedure
 from .state import Database, Session, State, count, named
-from .steps import Step, identifier, literal, numbered, psql, rename, tilde
-
-STUCK = 'values_requested AND "values" IS NULL'  # what a download that never finished leaves
 
 
 class Forget(Procedure):
@@ -20,17 +14,6 @@ class Forget(Procedure):
 
     takes = ("SEQ", *Procedure.takes)
     sql, title, done = "DELETE FROM {} WHERE {}", "delete", "cleared"
-
-    @staticmethod
-    def looks_for(options: Options) -> str:
-        return f"id IN ({', '.join(map(literal, options['SEQ'].split()))})"
-
-    def problems(self) -> Iterator[Problem]:
-        yield from self.usable()
-        if self.state.database.tables and not self.state.database.find(None, "sequences"):
-            yield Problem(
-                "There is no table sequences.", (self.options.other("status"), "shows it")
-            )
 
     def in_the_way(self) -> Sequence[Session]:
         """Give who holds a lock that waits for a change of rows ("Table-Level Lock Modes")."""
@@ -44,11 +27,11 @@ class Forget(Procedure):
     def steps(self) -> Iterator[Step]:
         database = self.state.database
         table, found = database.find(None, "sequences"), database.found
-        if table and found != []:
+        name = identifier(table.schema, table.name) if table else "sequences"
+        if found != []:
             yield from self.ending()
-            name = identifier(table.schema, table.name)
             some = "sequences" if found is None else count(len(found), "sequence")
-            sql = self.sql.format(name, self.looks_for(self.options))
+            sql = self.sql.format(name, self.options.condition)
             yield psql(database.name, sql, title=f"{self.title} {some}")
 
     def check(self, now: State) -> str:
@@ -63,13 +46,7 @@ class Unflag(Forget):
     """Un-flag downloads that never finished."""
 
     help = "un-flag downloads that never finished; keep what is cached"
-    exact = True
-    sql = "UPDATE {} SET values_requested = false WHERE {}"
-    title, done = "un-flag", "un-flagged"
-
-    @staticmethod
-    def looks_for(options: Options) -> str:
-        return f"{STUCK} AND {Forget.looks_for(options)}" if options["SEQ"] else STUCK
+    sql, title, done = "UPDATE {} SET values_requested = false WHERE {}", "un-flag", "un-flagged"
 
 
 class Undo(Procedure):
@@ -91,13 +68,13 @@ class Undo(Procedure):
         return self.state.kept.get(self.number, Database(name))
 
     def problems(self) -> Iterator[Problem]:
-        if self.kept.oid:
+        if self.kept.oid and self.kept.whole:
             yield from self.rights(self.kept, self.state.database)
-            yield from self.swap(self.kept, self.state.database)
+            yield from self.swap()
         else:
             which = f" {self.kept.name}" if self.number else ""
-            status = (self.options.other("status"), "lists what is kept")
-            yield Problem(f"There is no kept database{which}.", status)
+            status = (self.options.again("status"), "lists what is kept")
+            yield Problem(f"There is no kept database{which} that is whole.", status)
 
     def in_the_way(self) -> Sequence[Session]:
         return [*self.kept.sessions, *self.state.database.sessions]
@@ -130,14 +107,10 @@ class Disposable(Procedure):
         yield from self.rights(self.state.database)
 
     def loses(self) -> str:
-        """Ask if it is not .env that calls it disposable there, or if not all can be seen."""
-        settings, database = self.state.settings, self.state.database
-        moved = {"POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER"} & set(settings.overrides)
-        ours = settings.dotenv.get(self.variable) == database.name and settings.local and not moved
-        seen = database.tables and all(table.rows is not None for table in database.tables)
-        if not database.counts or not database.whole or (ours and seen):
-            return ""
-        return f"This wipes out {database.name}: {database.counts}."
+        """Ask where a clear would, too, and if it cannot be looked into."""
+        database = self.state.database
+        what = f"This wipes out {database.name}: {database.counts}."
+        return what if database.counts and (database.tables is None or self.unusual()) else ""
 
     def steps(self) -> Iterator[Step]:
         yield from self.dropdb()
@@ -155,7 +128,6 @@ class Status(Procedure):
     help = "show the database, and what would be refused"
     takes = ()
     probes = True
-    looks_for = Unflag.looks_for
 
     def rows(self) -> Iterator[tuple[str, str]]:
         state, database, found = self.state, self.state.database, self.state.app.differences
@@ -175,25 +147,21 @@ class Status(Procedure):
 
     def advice(self) -> Iterator[tuple[str, str]]:
         """Yield the commands that finish or mend what was shown, or remove what is kept."""
-        state, other, removals = self.state, self.options.other, []
+        state, again, removals = self.state, self.options.again, []
         for one in self.swap():
             yield from one.advice
         if state.app.differences and not state.source:
-            yield other("rebuild", CARRY="1"), "makes the tables of the models, and copies the rows"
+            yield again("rebuild", CARRY="1"), "makes the tables of the models, and copies the rows"
         if state.database.found:
-            yield other("unflag"), "un-flags them"
+            yield again("unflag"), "un-flags them"
         ours = [(n, kept.name) for n, kept in state.kept.items() if kept.owned]
         for number, name in ours if state.database.oid and not state.source else ():
             folder = tilde(state.settings.checkout / numbered("migrations", number))
             drop = state.settings.client("dropdb", name)
             removals.append(f"{drop} && rm -r {folder}" if number in state.folders else drop)
         if ours:
-            yield other("undo", N=str(ours[0][0])), f"brings {ours[0][1]} back"
+            yield again("undo", N=str(ours[0][0])), f"brings {ours[0][1]} back"
         if removals:
             yield removals[0], f"removes {ours[0][1]}"
         if removals[1:]:
             yield " && ".join(removals), "removes all that is kept"
-        alone = [numbered("migrations", n) for n in state.folders if n and n not in state.kept]
-        if alone:
-            paths = " ".join(tilde(state.settings.checkout / one) for one in alone)
-            yield f"rm -r {paths}", f"removes migrations that no kept {state.database.name} has"

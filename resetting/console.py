@@ -1,7 +1,5 @@
 """Everything that is shown or asked, and the only `print`; decides nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil
@@ -11,10 +9,9 @@ import textwrap
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
-from . import Problem, Refused
+from . import Problem, Refused, Step, quote, tilde
 from .settings import SHOWN, Settings
 from .state import State
-from .steps import Step, quote, tilde
 
 LABEL, STEP, WIDTH = 13, 52, 80  # columns of the labels, of a step, of a line
 BOLD, RED, GREEN = 1, 31, 32
@@ -56,39 +53,26 @@ def show(one: Problem, colour: int = 0, error: bool = True) -> None:
     advise(one.advice, error)
 
 
-def row(label: str, text: str, end: str = "\n") -> None:
+def row(label: str, text: str) -> None:
     """Print a row of the heading."""
     say(label.ljust(LABEL), BOLD, end="")
-    say(folded(text, " " * LABEL), end=end)
+    say(folded(text, " " * LABEL))
 
 
 def target(settings: Settings) -> None:
-    """Print which checkout and which database this is about, before it is known what is there."""
+    """Print which checkout and which database this is about, before it is looked at."""
     checkout, prefix = settings.checkout, Path(sys.prefix)
     venv = prefix.relative_to(checkout) if checkout in prefix.parents else tilde(prefix)
     with contextlib.suppress(OSError):
         git = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
         commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     row("Backscope", f"{tilde(checkout)}{f' ({commit})' if commit else ''}, venv {venv}")
-    for name in settings.overrides:
-        dotenv = (
-            f"{settings.dotenv[name]} in .env" if name in settings.dotenv else "not set in .env"
-        )
-        row("", f"{name} is {settings.values[name]} in the environment, {dotenv}")
     kind = settings.values["APP_ENVIRONMENT"]
-    row("Database", f"{title(settings)}{'' if kind == 'development' else f', {kind}'}:", end=" ")
-
-
-def title(settings: Settings) -> str:
-    """Give the database, the server and the role in words."""
-    return f"{settings.database} on {settings.where} as {settings.user}"
-
-
-def there(state: State) -> None:
-    """Print what there is, behind the target or, where it does not fit, below."""
-    text = str(state.database)
-    long = LABEL + len(title(state.settings)) + len(text) + 2 > WIDTH
-    say(f"\n{' ' * LABEL}{folded(text, ' ' * LABEL)}" if long else text)
+    where = f"{settings.database} on {settings.where} as {settings.user}"
+    row("Database", where if kind == "development" else f"{where}, {kind}")
+    for name in settings.overrides:
+        dotenv = settings.dotenv.get(name, "not set")
+        row("", f"{name} is {settings.values[name]} in the environment, {dotenv} in .env")
 
 
 def output(lines: Sequence[str]) -> None:
@@ -127,9 +111,7 @@ def dry_run(steps: Iterable[Step], state: State) -> None:
         lines.append(f"PATH={quote(str(own))}:$PATH")
     lines.append(f"cd {quote(str(settings.checkout))}")
     if "PGPASSWORD" not in environ and "%" not in settings.values["POSTGRES_PASSWORD"]:
-        given = "POSTGRES_PASSWORD" in environ
-        secret = '"$POSTGRES_PASSWORD"' if given else '"$(dotenv get POSTGRES_PASSWORD)"'
-        lines.append(f"export PGPASSWORD={secret}")
+        lines.append('export PGPASSWORD="${POSTGRES_PASSWORD:-$(dotenv get POSTGRES_PASSWORD)}"')
     say(" &&\n".join([*lines, *map(str, steps)]))
 
 

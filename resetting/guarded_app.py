@@ -30,8 +30,7 @@ def stranger(connection, target):
         connection.commit()
     except Exception as error:  # it is no PostgreSQL, or none that answers
         return f"Backscope opened something that is not {ours} ({type(error).__name__})."
-    other = " on another server" if started != target["started"] else ""
-    other = other or " with another oid" * (target["oid"] not in (0, oid))
+    other = " anew or elsewhere" * (started != target["started"] or target["oid"] not in (0, oid))
     same = (database, user) == (target["database"], target["user"]) and not other
     return "" if same else f"Backscope opened {database} as {user}{other}, not {ours}."
 
@@ -96,7 +95,7 @@ def tell(app, target, told):
         for table in tables[:-1]  # the last one has the constraints of a cycle
     ]
     with app.app_context():
-        for engine in migrate.db.engines.values() if target["opens"] else ():
+        for engine in migrate.db.engines.values() if target["oid"] else ():
             with engine.connect() as connection:
                 if target["compares"] and engine is migrate.db.engine:
                     with contextlib.suppress(Exception):  # what Alembic cannot read
@@ -137,8 +136,6 @@ def probe():
 
     try:
         answer(tell(load(target, stop=answer), target, told))
-    except SyntaxError as error:
-        answer(f"SyntaxError: {error.filename}, line {error.lineno}: {error.msg}")
     except BaseException as error:  # whatever the app raises; without the SQL of SQLAlchemy
         said = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
         line = said[-1 if "Traceback" in str(error) else 0]

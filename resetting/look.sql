@@ -15,6 +15,9 @@ SELECT datname AS name, oid::int8, pg_get_userbyid(datdba) AS owner,
        THEN pg_size_pretty(pg_database_size(oid)) ELSE '?' END AS size
 FROM pg_database ORDER BY age(xmin)
 
+-- name: oid
+SELECT oid::int8 FROM pg_database WHERE datname = %s
+
 -- name: sessions
 -- Those of others on this database, in words, and the tables that they lock.
 -- Of other roles' sessions much is null for a role that is no superuser.
@@ -50,7 +53,7 @@ SELECT nspname AS schema, relname AS name, c.oid::int8,
         WHERE refobjid = c.oid AND deptype IN ('a', 'i') AND last_value IS NOT NULL) AS last
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p', 'm', 'f') AND relpersistence <> 't' AND NOT relispartition
-AND c.oid >= 16384 ORDER BY relname
+AND c.oid >= 16384 ORDER BY relname, nspname
 
 -- name: others
 -- What else would be lost with a database, but for what belongs to an extension.

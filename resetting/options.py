@@ -1,16 +1,13 @@
 """What was asked for, and how to ask it again; knows words, not what they do."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import re
 from dataclasses import dataclass, replace
 from typing import Any, Iterator, Mapping, Sequence
 
-from . import Problem, refuse
+from . import Problem, literal, quote, refuse
 from .settings import DEFAULTS, SHOWN
-from .steps import quote
 
 ON, OFF = ("1", "yes", "true", "on"), ("0", "no", "false", "off", "")
 # Each option with what stands for its value, "1" for a switch, in the order of the help.
@@ -28,7 +25,8 @@ OPTIONS = {
 EVERYWHERE = ("VERBOSE", "BACKSCOPE_DIR")
 # What else make's command line may have.
 OTHERS = (*DEFAULTS, "PYTHON", "NO_COLOR", "PG_BIN", "MAKEFLAGS", "MFLAGS", "MAKE", "SHELL")
-AGAIN = (*SHOWN, "POSTGRES_DISPOSABLE_DB", "PYTHON")  # what of the environment an advice repeats
+STUCK = 'values_requested AND "values" IS NULL'  # what a download that never finished leaves
+AGAIN = (*SHOWN, "PYTHON")  # what of the environment an advice repeats
 
 
 @dataclass(frozen=True)
@@ -48,19 +46,24 @@ class Options:
         """Say whether a switch is on."""
         return self[name].lower() in ON
 
-    def again(self, **changes: str) -> str:
-        """Give the same command as it is typed, with changes; "" leaves something out."""
-        return self._typed(self.command, {**self.given, "CONFIRM": "", "VERBOSE": "", **changes})
+    @property
+    def condition(self) -> str:
+        """Which sequences are meant, as a condition of SQL; "" is none."""
+        ids = ", ".join(map(literal, self["SEQ"].split()))
+        stuck = self.command in ("unflag", "status")
+        return " AND ".join([STUCK] * stuck + [f"id IN ({ids})"] * bool(ids))
 
-    def other(self, command: str, **changes: str) -> str:
-        """Give another command about the same database as it is typed."""
-        same = ["BACKSCOPE_DIR"] + ["PRODUCTION"] * (command != "status")
-        return self._typed(command, {**{name: self[name] for name in same}, **changes})
+    def again(self, other: str = "", **changes: str) -> str:
+        """Give this command, or another one, as it is typed; changed to "" something is left out.
 
-    def _typed(self, command: str, given: Mapping[str, str]) -> str:
-        said = {**given, **{n: given.get(n, self.environ.get(n, "")) for n in AGAIN}}
-        plain = ("", "python3") if said["PYTHON"] == "python3" else ("",)
-        words = " ".join(f"{n}={quote(text)}" for n, text in said.items() if text not in plain)
+        What both take is repeated, and what of the environment says which database is meant.
+        """
+        command, once = other or self.command, ("CONFIRM", "VERBOSE")
+        both = ["BACKSCOPE_DIR"] + ["PRODUCTION"] * (other != "status") if other else self.given
+        said = {name: self[name] for name in both if name not in once}
+        said |= {name: self.environ.get(name, "") for name in AGAIN}
+        said |= changes
+        words = " ".join(f"{n}={quote(text)}" for n, text in said.items() if text)
         if "RESET_MAKE" in self.environ:  # make, with what finds its Makefile
             return f"{self.environ['RESET_MAKE']} db-{command} {words}".strip()
         name = self.environ.get("RESET_SELF", "backscope-reset")
@@ -92,33 +95,28 @@ def parse(
     both = {**environ, **flags}
     options = Options(command, {n: both[n] for n in takes if n in both}, environ, dry_run)
     names = [*environ.get("RESET_VARIABLES", "").split(), *flags]
-    refuse([*_odd_names(options, takes, names), *_odd_values(options)])
+    refuse(_problems(options, takes, names))
     ids = dict.fromkeys(f"A{int(word[1:]):06}" for word in options["SEQ"].split())
     return replace(options, given={**options.given, "SEQ": " ".join(ids)})
 
 
-def _odd_names(options: Options, takes: Sequence[str], typed: Sequence[str]) -> Iterator[Problem]:
-    """Yield the names that are unknown, or that the command does not take."""
+def _problems(options: Options, takes: Sequence[str], names: Sequence[str]) -> Iterator[Problem]:
+    """Yield the names that are unknown or that the command does not take, and odd values."""
     known = [*OPTIONS, *OTHERS]
-    for name in typed:
+    for name in names:
         near = difflib.get_close_matches(name.upper(), known, 1, 0.5)
         what = f"There is no option {name}.{f' Did you mean {near[0]}?' if near else ''}"
         if name in OPTIONS:
             what = f"db-{options.command} does not take {name}."
         if name not in known or (name in OPTIONS and name not in takes):
             yield Problem(what, ("make help", "lists them all"))
-
-
-def _odd_values(options: Options) -> Iterator[Problem]:
-    """Yield the values that mean nothing: of a switch, of N, of SEQ."""
     for name, text in options.given.items():
         words, what = text.split(), f"{name} is {quote(text)}. It has to be"
         bad = [one for one in words if not re.fullmatch("[Aa][0-9]{1,6}", one, re.ASCII)]
         if OPTIONS[name][0] == "1" and text.lower() not in (*ON, *OFF):
-            on = (options.again(**{name: "1"}), "switches it on")
-            yield Problem(f"{what} 1 or 0.", on)
+            yield Problem(f"{what} 1 or 0.", (options.again(**{name: "1"}), "switches it on"))
         if name == "N" and not re.fullmatch("[0-9]{0,6}", text, re.ASCII):
-            status = (options.other("status"), "lists what is kept")
+            status = (options.again("status"), "lists what is kept")
             yield Problem(f"{what} the number of a kept database, such as 3.", status)
         if name == "SEQ" and (bad or not words):
             example = (options.again(SEQ="A000045 A40"), "is an example")

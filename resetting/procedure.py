@@ -6,15 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Iterator, Sequence
 
-from . import Problem, backups
+from . import Problem, Step, backups, command, identifier, psql, quote, tilde
 from .backscope import hints
 from .options import Options
 from .settings import Settings
 from .state import Database, Session, State, count
-from .steps import Step, command, identifier, psql, quote, tilde
 
 OWN = ("postgres", "template0", "template1")  # PostgreSQL's own databases
-NAME_LIMIT = 63  # bytes in a name: NAMEDATALEN - 1
+NAME_LIMIT = 63 - len(".~999~")  # bytes in a name (NAMEDATALEN - 1), so that it can be kept
 
 
 def settings_problems(options: Options, settings: Settings, variable: str) -> Iterator[Problem]:
@@ -25,7 +24,7 @@ def settings_problems(options: Options, settings: Settings, variable: str) -> It
     if not name or name in OWN:
         wrong[variable] = f"is {name}, PostgreSQL's own database." if name else "is not set."
     elif not name.isprintable() or len(name.encode(errors="replace")) > NAME_LIMIT:
-        wrong[variable] = f"is {name!a}, which cannot be the name of a database."
+        wrong[variable] = f"is {name!a}, which is no name for a database, or too long."
     elif not main and (name in others or re.search(r"\.~\d+~$", name)):
         wrong[variable] = f"is {name}, which flask test must not empty."
     if not re.fullmatch("[0-9]{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
@@ -51,16 +50,16 @@ class Procedure:
     takes: ClassVar[Sequence[str]] = ("CONFIRM", "FORCE", "PRODUCTION")
     variable: ClassVar[str] = "POSTGRES_DB"  # what names its database
     probes: ClassVar[bool] = False  # whether Backscope's app is loaded before anything
-    exact: ClassVar[bool] = False  # whether it looks as long as it takes
-
-    @staticmethod
-    def looks_for(options: Options) -> str:
-        """Give the condition for the sequences to look for; "" is none."""
-        return ""
 
     def problems(self) -> Iterator[Problem]:
-        """Yield what is in the way of this procedure in particular."""
-        yield from self.usable()
+        """Yield what is in the way of this procedure in particular: nothing to work on."""
+        database, rebuild = self.state.database, (self.options.again("rebuild"), "makes it")
+        if not database.oid:
+            where = self.state.settings.where
+            yield Problem(f"There is no database {database.name} on {where}.", rebuild)
+        elif database.tables == [] and not database.revisions and not self.state.source:
+            yield Problem(f"{database.name} has no tables and no revision.", rebuild)
+        yield from self.unfinished()
 
     def in_the_way(self) -> Sequence[Session]:
         """Give the sessions in the way, which FORCE=1 ends."""
@@ -121,27 +120,12 @@ class Procedure:
         settings = self.state.settings
         return self.state.production or not settings.local or bool(settings.overrides)
 
-    def usable(self) -> Iterator[Problem]:
-        """Check that there is something in the database to work on."""
-        database, rebuild = self.state.database, (self.options.other("rebuild"), "makes it")
-        if not database.oid:
-            where = self.state.settings.where
-            yield Problem(f"There is no database {database.name} on {where}.", rebuild)
-        elif database.tables is None:
-            advice = hints(database.trouble, self.state.settings) or [rebuild]
-            yield Problem(f"{database.name} cannot be opened:\n{database.trouble}", *advice)
-        elif not database.tables and not database.revisions and not self.state.source:
-            yield Problem(f"{database.name} has no tables and no revision.", rebuild)
-        yield from self.unfinished()
-
     def unfinished(self) -> Iterator[Problem]:
         """Check whether the rows of a kept database are still to be copied."""
-        source, options = self.state.source, self.options
-        if source and not options.on("CARRY"):
-            number = next(n for n, one in self.state.kept.items() if one is source)
-            carry = (options.other("rebuild", CARRY="1"), "starts over and copies them")
-            undo = (options.other("undo", N=str(number)), f"brings {source.name} back")
-            yield Problem(f"The rows of {source.name} are still to be copied.", carry, undo)
+        source = self.state.source
+        if source and not self.options.on("CARRY"):
+            carry = (self.options.again("rebuild", CARRY="1"), "starts over and copies them")
+            yield Problem(f"The rows of {source.name} are still to be copied.", carry)
 
     def rights(self, *databases: Database) -> Iterator[Problem]:
         """Check the rights of who drops, renames or creates."""
@@ -155,34 +139,24 @@ class Procedure:
             what = f"{one.name} is owned by {one.owner}, not by {settings.user}."
             yield Problem(what, (settings.edit, "has the settings of the connection"), grant)
 
-    def keep(self, kept: Database | None, source: Database | None) -> Iterator[Problem]:
-        """Check that migrations can be renamed, a database be kept, and rows come along."""
+    def keep(self, source: Database | None) -> Iterator[Problem]:
+        """Check that migrations can be renamed, and that rows can come along."""
         path = self.state.settings.checkout / "migrations"
-        plain = (self.options.again(CARRY="", KEEP=""), "drops it, with its rows")
-        keeps = (
-            self.options.again(CARRY="", KEEP="1"),
-            "keeps the old database, and copies nothing",
-        )
+        keeps = (self.options.again(CARRY="", KEEP="1"), "keeps it, and copies nothing")
         if path.exists() and not path.is_dir():
             yield Problem(f"{tilde(path)} is not a folder.", (f"rm {tilde(path)}", "removes it"))
-        if kept and (kept.tables is None or len(self.state.backup.encode()) > NAME_LIMIT):
-            why = kept.trouble or f"the name {self.state.backup} is too long."
-            yield Problem(f"{kept.name} cannot be kept: {why}", plain)
         if source and source.tables is None:
             yield Problem(f"The rows of {source.name} cannot be seen: {source.trouble}", keeps)
         for model, table in backups.rows_to_copy(self.state, source):
             lacking = [f"{model}.{one}" for one in model.required if one not in table.columns]
-            if table.rows is None or (lacking and table.rows):
-                why = (
-                    f"{', '.join(lacking)} must not be null" if lacking else "they are not counted"
-                )
-                yield Problem(f"The rows of {model} cannot be copied: {why}.", keeps)
+            what = f"The rows of {model} cannot be"
+            if table.rows is None:
+                yield Problem(f"{what} counted.", keeps)
+            elif lacking and table.rows:
+                yield Problem(f"{what} copied: {', '.join(lacking)} must not be null.", keeps)
 
-    def swap(self, *databases: Database) -> Iterator[Problem]:
-        """Check that databases are whole, and that no undo was interrupted."""
-        for one in (one for one in databases if not one.whole):
-            drop = (self.state.settings.client("dropdb", one.name), "removes it")
-            yield Problem(f"{one.name} is not whole: a dropdb of it was interrupted.", drop)
+    def swap(self) -> Iterator[Problem]:
+        """Check that no undo was interrupted."""
         moves = backups.unfinished_swap(self.state)
         if moves:
             all_of = " && ".join([f"cd {tilde(self.state.settings.checkout)}", *map(str, moves)])

@@ -1,25 +1,21 @@
 """The parts of a run: look, look again, run the steps through `sh`, and give up."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
 import sys
 import time
 from dataclasses import replace
-from types import FrameType
-from typing import Any, Callable, Iterator, NoReturn, Sequence
+from typing import Any, NoReturn, Sequence
 
 import sh
 
-from . import Failed, Interrupted, Problem, Refused, console, refuse
+from . import Failed, Problem, Refused, Step, console, refuse
 from .backscope import ask, find_checkout, guarded, hints, probe
 from .options import Options
 from .procedure import Procedure, settings_problems
 from .server import Server
-from .settings import read_settings
-from .steps import Step
+from .settings import SQL, read_settings
 
 
 class Run:
@@ -29,56 +25,55 @@ class Run:
         """Listen to the signals that nobody told us to ignore (nohup)."""
         self.options, self.signal, self.acting, self.printed = options, "", False, list[str]()
         self.running: Sequence[Any] = ()  # commands that may be interrupted
+        self.made = 0  # the oid of the database that our createdb made
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._receive)
 
-    def _receive(self, number: int = 0, frame: FrameType | None = None) -> None:
-        """Hand the signal that came on to what runs; raise Interrupted if nothing was touched."""
+    def _receive(self, number: int = 0, *frame: object) -> None:
+        """Hand the signal that came on to what runs; raise Failed if nothing was touched."""
         if number and self.signal:
             return
         self.signal = self.signal or (signal.Signals(number).name if number else "")
         if self.signal and not self.acting:
-            raise Interrupted(Problem(f"Interrupted by {self.signal}. Nothing was changed."))
+            raise Failed(Problem(f"Interrupted by {self.signal}. Nothing was changed."), 130)
         for one in self.running if self.signal else ():
             with contextlib.suppress(OSError):
                 one.signal(signal.SIGINT if self.signal == "SIGINT" else signal.SIGTERM)
 
-    @contextlib.contextmanager
-    def looking(self, kind: type[Procedure]) -> Iterator[Procedure]:
+    def look(self, kind: type[Procedure]) -> Procedure:
         """Look, and give the procedure in the face of what was seen; raise Refused."""
         options = self.options
         settings = read_settings(find_checkout(options), options.environ, kind.variable)
         refuse(settings_problems(options, settings, kind.variable))
         os.environ.clear()
         os.environ.update(settings.children())  # libpq reads it here, too
-        with contextlib.ExitStack() as stack:
-            loading = stack.enter_context(probe(settings)) if kind.probes else None
-            if not options.dry_run:
-                console.target(settings)
-            self.server = Server(settings, kind.looks_for(options))
-            stack.callback(self.server.connection.close)
-            if kind.takes and not options.dry_run and not self.server.lock(stack):
-                what = f"Another reset is running, of {settings.database} or in this checkout."
-                raise Refused(Problem(what, (options.again(), "goes on when that has ended")))
-            self.exact = kind.exact or options.on("CARRY")
-            state = self.server.look(self.exact)
-            if loading:
-                state = replace(state, app=ask(loading, state, options.command))
-            self.procedure = kind(options, state)
-            yield self.procedure
+        loading = probe(settings) if kind.probes else None
+        if not options.dry_run:
+            console.target(settings)
+        exact = options.on("CARRY") or options.command == "unflag"
+        self.server = Server(settings, options.condition, exact)
+        if kind.takes and not options.dry_run and not self.server.lock():
+            what = f"Another reset is running, of {settings.database} or in this checkout."
+            raise Refused(Problem(what, (options.again(), "goes on when that has ended")))
+        state = self.server.look()
+        if loading:
+            state = replace(state, app=ask(loading, state, options.command))
+        self.procedure = kind(options, state)
+        return self.procedure
 
     def look_again(self) -> None:
         """Look once more before the first touch; raise Refused if anything is not the same."""
         before = self.procedure.state
         now = replace(self.server.look(), app=before.app)
         refuse(replace(self.procedure, state=now).all_problems())
-        if now.identity != before.identity:
+        if now != before:
             again = (self.options.again(), "shows it again")
             raise Refused(Problem(f"{now.database.name} has changed since it was shown.", again))
 
     def act(self) -> str:
         """Run the steps and say the result; put back and raise if it is not as it should be."""
+        began = time.monotonic()
         console.say()
         self._receive()
         self.acting = True
@@ -87,7 +82,8 @@ class Run:
             if failed or self.signal:
                 said = "".join(self.printed)
                 raise Failed(Problem(failed, *hints(said, self.procedure.state.settings)))
-            return self.procedure.check(self.server.look(self.exact))
+            done = self.procedure.check(self.server.look())
+            return f"{done}, in {time.monotonic() - began:.1f} s"
         except (Failed, Refused) as error:
             self._give_up(error.args[0])
 
@@ -102,7 +98,8 @@ class Run:
             ended = bool(self.signal) and not back
             line.end(time.monotonic() - began, "interrupted" * ended or "failed" * bool(failed))
             if step.argv[0] == "createdb" and not failed:
-                self.server.note_made()
+                name = self.procedure.state.database.name
+                self.made = self.server.rows(SQL["oid"], name)[0]["oid"]
             if failed or ended:
                 whole = [f"{step}\n"] * bool(step.title)  # the screen had the title only
                 if not ended and not line.apart:
@@ -120,18 +117,15 @@ class Run:
             if line.apart:
                 console.say(self.printed[-1], end="")
 
-        with contextlib.ExitStack() as stack:
-            nothing = stack.enter_context(open(os.devnull, "rb"))
-            bufsize = 0 if step.asks else 1  # a question has no end of line
-            plain = {"_out": take, "_err_to_out": True, "_tty_out": False, "_out_bufsize": bufsize}
-            parts = [(step, {**plain, "_in": sys.stdin if step.asks else nothing})]
-            if step.into:
-                ends = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb")))
-                read, write = map(stack.enter_context, ends)
-                parts = [(step, {"_in": nothing, "_out": write, "_err": take})]
-                parts.append((step.into, {**plain, "_in": read}))
+        with open(os.devnull, "rb") as nothing:
+            streams = {"_in": sys.stdin if step.asks else nothing, "_out": take}
+            # A question has no end of line.
+            streams.update(_err_to_out=True, _tty_out=False, _out_bufsize=0 if step.asks else 1)
+            piped = {"_in": nothing, "_piped": True, "_tty_out": False, "_err": take}
             try:
-                commands = [self._start(part, streams) for part, streams in parts]
+                commands = [self._start(step, piped if step.into else streams)]
+                if step.into:
+                    commands.append(self._start(step.into, {**streams, "_in": commands[0]}))
             except sh.CommandNotFound as error:
                 take(f"{error}: not found\n")
                 return f"{error} is not on the PATH."
@@ -142,11 +136,11 @@ class Run:
             time.sleep(0.005)  # sh itself would look once a second, and be deaf to signals
             line.tick(int(time.monotonic() - began), self.server.progress)
         self.running = ()
-        for (part, _), command in zip(parts, commands):
+        for command in commands:
             try:
                 command.wait()
             except sh.ErrorReturnCode as error:
-                words = " ".join(part.argv[: 3 if part.argv[0] == "flask" else 1])
+                words = " ".join(step.argv[: 3 if step.argv[0] == "flask" else 1])
                 failed = failed or f"{words} failed with exit status {error.exit_code}."
         return failed
 
@@ -156,9 +150,8 @@ class Run:
         environment = state.settings.children()
         if program == "flask":
             program = os.path.join(os.path.dirname(sys.executable), program)
-            environment.update(guarded(state, self.server.made or state.database.oid))
-        start: Callable[..., Any] = sh.Command(program)
-        return start(
+            environment.update(guarded(state, self.made or state.database.oid))
+        return sh.Command(program)(
             *step.argv[1:], _cwd=str(state.settings.checkout), _env=environment,
             _encoding="utf-8", _decode_errors="replace", _bg=True, _bg_exc=False, _no_out=True,
             _close_fds=False, _new_session=True, **streams,
@@ -166,31 +159,29 @@ class Run:
 
     def _give_up(self, why: Problem) -> NoReturn:
         """Put back what can be put back, and raise what says how things are now."""
-        options, name = self.options, self.signal
-        what = f"Interrupted by {name}." if name else why.what
-        raised = Interrupted if name else Failed
+        before, again = self.procedure.state, self.options.again
+        what, status = (f"Interrupted by {self.signal}.", 130) if self.signal else (why.what, 1)
         try:
             now = self.server.look()
-            back = [*self.procedure.put_back(now, self.server.made)]
+            back = [*self.procedure.put_back(now, self.made)]
             if back:
                 console.say("\nPutting everything back:")
                 self._run(back, back=True)
                 now = self.server.look()
         except Refused:
-            status = (options.other("status"), "shows the state, once the server answers")
-            raise raised(Problem(what, status)) from None
-        if now.identity == self.procedure.state.identity:
-            verbose = (options.again(VERBOSE="1"), "shows all that is printed")
-            if not back and not name:
-                raise Refused(Problem(what, *(why.advice or [verbose])))
+            look = (again("status"), "shows the state, once the server answers")
+            raise Failed(Problem(what, look), status) from None
+        if now == before and not back and not self.signal:
+            verbose = (again(VERBOSE="1"), "shows all that is printed")
+            raise Refused(Problem(what, *(why.advice or [verbose])))
+        if now == before:
             what += " Everything is as it was before." if back else " Nothing was changed."
-            raise raised(Problem(what, *why.advice))
-        new = now.database
+            raise Failed(Problem(what, *why.advice), status)
+        new, cause = now.database, "" if self.signal else ", once the cause above is mended"
         there = f"{new.name} is there: {new}, revision {new.revision}."
         what += f" {there}" if new.oid else f" There is no database {new.name} now."
-        again = "does it again" if name else "does it again, once the cause above is mended"
-        advice = [*why.advice, (options.again(), again)]
-        for number in {*now.kept} - {*self.procedure.state.kept}:
+        advice = [*why.advice, (again(), f"does it again{cause}")]
+        for number in {*now.kept} - {*before.kept}:
             what += f" The old one is kept as {now.kept[number].name}."
-            advice.append((options.other("undo", N=str(number)), "brings it back"))
-        raise raised(Problem(what, *advice))
+            advice.append((again("undo", N=str(number)), "brings it back"))
+        raise Failed(Problem(what, *advice), status)

@@ -15,11 +15,10 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from . import Problem, Refused
+from . import Problem, Refused, identifier
 from .backscope import hints
 from .settings import APPLICATION, LOOKS, PINNED, SQL, Settings
 from .state import LIMIT, Database, Session, State, Table
-from .steps import identifier
 
 
 def rows(connection: Connection, query: str, *values: object) -> list[dict[str, Any]]:
@@ -29,36 +28,13 @@ def rows(connection: Connection, query: str, *values: object) -> list[dict[str, 
         return [dict(row) for row in cursor.fetchall()]
 
 
-def column(connection: Connection, table: Table, query: str) -> list[str] | None:
-    """Give a column; None if it is locked, hidden by a policy, not ours, or takes too long."""
+def column(connection: Connection, table: Table | None, query: str) -> list[Any] | None:
+    """Give a column; None: not there, locked, hidden by a policy, not ours, or too long to read."""
     with contextlib.suppress(psycopg2.Error):
-        found = rows(connection, query.format(identifier(table.schema, table.name)))
-        return [row["one"] for row in found]
+        if table:
+            name = identifier(table.schema, table.name)
+            return [row["one"] for row in rows(connection, query.format(name))]
     return None
-
-
-def inside(connection: Connection, database: Database, condition: str, limit: str) -> Database:
-    """Give a database with what is inside; what cannot be counted is not called empty.
-
-    The sequences for which the `condition` holds are looked for; rows are counted to a `limit`.
-    """
-    count = f"SELECT count(*) AS one FROM (SELECT FROM {{}} {limit}) AS few"
-    tables = [Table(**row) for row in rows(connection, SQL["tables"])]
-    counts = [column(connection, table, count) for table in tables]
-    counted = [one._replace(rows=int(n[0]) if n else None) for one, n in zip(tables, counts)]
-    versions = [one for one in counted if one.name == "alembic_version" and one.visible]
-    query = "SELECT version_num::text AS one FROM {}"
-    revisions = [column(connection, one, query) or () for one in versions]
-    seen = replace(database, tables=[one for one in counted if one not in versions])
-    sequences = seen.find(None, "sequences") if condition else None
-    query = f"SELECT id::text AS one FROM {{}} WHERE {condition} ORDER BY id"
-    return replace(
-        seen,
-        others={row["kind"]: row["count"] for row in rows(connection, SQL["others"])},
-        revisions=frozenset(one for some in revisions for one in some),
-        found=column(connection, sequences, query) if sequences else None,
-        sessions=[Session(**row) for row in rows(connection, SQL["sessions"])],
-    )
 
 
 def connect(settings: Settings, database: str, exact: bool = False) -> Connection:
@@ -78,37 +54,39 @@ def connect(settings: Settings, database: str, exact: bool = False) -> Connectio
     return connection
 
 
-def no_connection(settings: Settings, error: Exception) -> Refused:
-    """Make the error of a server that does not answer, with what it says and what helps."""
-    said = settings.mask(str(error)).strip()
-    what = f"No connection to {settings.where} as {settings.user}:\n{said}"
-    return Refused(Problem(what, *hints(said, settings)))
-
-
 class Server:
     """The looking connection to the maintenance database, and what is seen through it."""
 
-    def __init__(self, settings: Settings, condition: str) -> None:
+    connection: Any = None  # the first query connects
+
+    def __init__(self, settings: Settings, condition: str, exact: bool) -> None:
         """Connect; raise Refused if there is no connection.
 
-        The sequences for which the `condition` holds are looked for.
+        The sequences for which the `condition` holds are looked for. Rows are counted to a
+        limit, and what takes over two seconds is not seen, unless it has to be `exact`.
         """
-        self.condition, self.made = condition, 0
-        try:
-            self.connection = connect(settings, "postgres")
-        except psycopg2.Error as error:
-            raise no_connection(settings, error) from None
+        self.settings, self.condition, self.exact = settings, condition, exact
+        self.rows("SELECT 1")
         host = settings.host or self.connection.info.host or ""  # the socket that libpq took
         self.settings = replace(settings, host=host)
 
-    def lock(self, stack: contextlib.ExitStack) -> bool:
+    def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        """Run a query; raise Refused if the server does not answer, with its words."""
+        try:
+            self.connection = self.connection or connect(self.settings, "postgres")
+            return rows(self.connection, query, *values)
+        except psycopg2.Error as error:
+            said, settings = self.settings.mask(str(error)).strip(), self.settings
+            what = f"No connection to {settings.where} as {settings.user}:\n{said}"
+            raise Refused(Problem(what, *hints(said, settings))) from None
+
+    def lock(self) -> bool:
         """Take the lock of the database and that of the checkout; False if one is taken.
 
         Every command inherits their descriptors: if the tool itself is killed, the locks
         last as long as what it left running.
         """
         folder = os.open(self.settings.checkout, os.O_RDONLY)
-        stack.callback(os.close, folder)
         for descriptor in (self.connection.fileno(), folder):
             os.set_inheritable(descriptor, True)
         with contextlib.suppress(OSError):  # of a file system without locks
@@ -117,52 +95,47 @@ class Server:
             except BlockingIOError:
                 return False
         key = zlib.crc32(self.settings.database.encode())
-        taken = self._rows("SELECT pg_try_advisory_lock(%s) AS got", key)
-        return bool(taken[0]["got"])
+        return bool(self.rows("SELECT pg_try_advisory_lock(%s) AS got", key)[0]["got"])
 
-    def look(self, exact: bool = False) -> State:
-        """Look at everything; raise Refused if the server does not answer any more.
-
-        Rows are counted to a limit and what takes over two seconds is not seen, unless `exact`.
-        """
-        about = self._rows(SQL["about"])[0]
-        found = {row["name"]: Database(**row) for row in self._rows(SQL["databases"])}
+    def look(self) -> State:
+        """Look at everything; raise Refused if the server does not answer any more."""
+        about = self.rows(SQL["about"])[0]
+        found = {row["name"]: Database(**row) for row in self.rows(SQL["databases"])}
         name, checkout = self.settings.database, self.settings.checkout
-        database = self._inside(found.get(name, Database(name)), exact)
-        all_of = exact and (not database.tables or bool(database.comment))  # what a CARRY copies
-        kept = {n: self._inside(found[one], all_of) for n, one in numbers(name, found)}
-        folders = {
-            n: revisions(checkout / one) for n, one in numbers("migrations", os.listdir(checkout))
-        }
+        database = self._inside(found[name], self.exact) if name in found else Database(name)
+        copied = self.exact and (not database.tables or bool(database.comment))
+        kept = {n: self._inside(found[one], copied) for n, one in numbers(name, found)}
+        folders = numbers("migrations", os.listdir(checkout))
         there = os.path.lexists(checkout / "migrations")
         return State(
-            self.settings, **about, template=found["template1"], kept=kept, folders=folders,
-            database=database,
+            self.settings, **about, database=database, template=found["template1"], kept=kept,
+            folders={n: revisions(checkout / one) for n, one in folders},
             migrations=revisions(checkout / "migrations") if there else None,
         )  # fmt: skip
 
-    def _rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        try:
-            return rows(self.connection, query, *values)
-        except psycopg2.Error as error:
-            raise no_connection(self.settings, error) from None
-
     def _inside(self, database: Database, exact: bool) -> Database:
-        if not database.oid:
-            return database
+        """Give a database with what is inside; what cannot be counted is not called empty."""
+        limit = "" if exact else f"LIMIT {LIMIT}"
+        count = f"SELECT count(*) AS one FROM (SELECT FROM {{}} {limit}) AS few"
+        ids = f"SELECT id::text AS one FROM {{}} WHERE {self.condition} ORDER BY id"
         try:
-            connection = connect(self.settings, database.name, exact)
-            with contextlib.closing(connection):
-                return inside(
-                    connection, database, self.condition, "" if exact else f"LIMIT {LIMIT}"
+            with contextlib.closing(connect(self.settings, database.name, exact)) as inner:
+                tables = [Table(**row) for row in rows(inner, SQL["tables"])]
+                counts = [column(inner, table, count) for table in tables]
+                counted = [replace(t, rows=n[0] if n else None) for t, n in zip(tables, counts)]
+                seen = replace(database, tables=counted)
+                version, table = seen.find(None, "alembic_version"), seen.find(None, "sequences")
+                revisions = column(inner, version, "SELECT version_num::text AS one FROM {}")
+                return replace(
+                    seen,
+                    tables=[one for one in counted if one is not version],
+                    others={row["kind"]: row["count"] for row in rows(inner, SQL["others"])},
+                    revisions=frozenset(revisions or ()),
+                    found=column(inner, table, ids) if self.condition else None,
+                    sessions=[Session(**row) for row in rows(inner, SQL["sessions"])],
                 )
         except psycopg2.Error as error:
             return replace(database, tables=None, trouble=self.settings.mask(str(error)).strip())
-
-    def note_made(self) -> None:
-        """Note the oid of the database that this run's createdb has just made; raise Refused."""
-        query = "SELECT oid::int8 FROM pg_database WHERE datname = %s"
-        self.made = self._rows(query, self.settings.database)[0]["oid"]
 
     def progress(self) -> dict[str, Any]:
         """Give how many rows our COPY has brought, and who holds a lock that we wait for."""

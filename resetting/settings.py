@@ -1,20 +1,15 @@
 """Which database Backscope uses, by its own rule; what its processes and PostgreSQL's get."""
 
-from __future__ import annotations
-
 import contextlib
 import io
-import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Mapping
-from urllib.parse import quote, unquote
+from urllib import parse as url
 
-from . import Problem, Refused
-from . import steps as shell
-from .steps import tilde
+from . import Problem, Refused, quote, tilde
 
 with contextlib.suppress(ImportError):  # backscope.environment_problems() says so
     from dotenv.main import DotEnv
@@ -30,7 +25,7 @@ DEFAULTS = {
     "POSTGRES_DISPOSABLE_DB": "",
     "APP_ENVIRONMENT": "development",
 }
-SHOWN = ("POSTGRES_DB", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "APP_ENVIRONMENT")
+SHOWN = [name for name in DEFAULTS if name != "POSTGRES_PASSWORD"]
 # What redirects libpq or flask; libpq's other variables say how to speak to a server.
 REDIRECTS = re.compile("PG(?!SSL|GSS|KRB|CHANNEL|REQUIRE|PASS)[A-Z_]+|FLASK_(APP|ENV|SKIP|DB).*")
 # Settings of a session that a role or a database may have otherwise (PostgreSQL, "Client
@@ -39,7 +34,7 @@ TOUCHES = "-c lock_timeout=5s -c statement_timeout=0 -c default_transaction_read
 LOOKS = "-c lock_timeout=1s -c statement_timeout=2s -c default_transaction_read_only=on"
 PINNED = (
     "-c idle_in_transaction_session_timeout=0 -c row_security=off -c datestyle=ISO"
-    " -c intervalstyle=postgres -c extra_float_digits=1"
+    " -c intervalstyle=postgres -c extra_float_digits=1 -c standard_conforming_strings=on"
 )
 # All SQL that looks, by its name.
 LOOK = Path(__file__).with_name("look.sql").read_text()
@@ -69,9 +64,7 @@ class Settings:
     @property
     def local(self) -> bool:
         """Whether the server is this machine: its socket or a loopback address."""
-        with contextlib.suppress(ValueError):
-            return ipaddress.ip_address(self.host).is_loopback
-        return self.host in ("", "localhost") or self.host.startswith("/")
+        return bool(re.fullmatch(r"(localhost|127(\.\d+){3}|::1|/.*)?", self.host))
 
     @property
     def answer(self) -> str:
@@ -91,7 +84,7 @@ class Settings:
     def client(self, program: str, *words: str, role: bool = True) -> str:
         """Give a command of PostgreSQL's client programs that goes to this server."""
         where = ["-h", self.host] * bool(self.host) + ["-p", self.port]
-        return " ".join(map(shell.quote, [program, *where, *["-U", self.user] * role, *words]))
+        return " ".join(map(quote, [program, *where, *["-U", self.user] * role, *words]))
 
     def superuser(self, sql: str, purpose: str, on: str = "postgres") -> tuple[str, str]:
         """Give a statement that a superuser has to run, and what it is for."""
@@ -102,7 +95,7 @@ class Settings:
         """Give a text without the password, unless that is a name, too."""
         for plain in {self.values["POSTGRES_PASSWORD"], self.password} - {""}:
             if plain not in (self.database, self.user, self.host):
-                for secret in (plain, repr(plain)[1:-1], quote(plain), quote(plain, "")):
+                for secret in (plain, repr(plain)[1:-1], url.quote(plain), url.quote(plain, "")):
                     text = text.replace(secret, "***")
         return text
 
@@ -130,7 +123,7 @@ def read_settings(checkout: Path, environ: Mapping[str, str], variable: str) -> 
     values = {name: {**DEFAULTS, **dotenv, **environ}[name] for name in DEFAULTS}
     host = re.sub(r"^\[([0-9A-Fa-f:.]+)\]$", r"\1", values["POSTGRES_HOST"])
     host = host or {**dotenv, **environ}.get("PGHOST", "")  # libpq decides, for Flask too
-    user, password = (unquote(values[f"POSTGRES_{one}"]) for one in ("USER", "PASSWORD"))
+    user, password = (url.unquote(values[f"POSTGRES_{one}"]) for one in ("USER", "PASSWORD"))
     more = (values[variable], host, values["POSTGRES_PORT"], user, password)
     return Settings(checkout, values, dotenv, environ, *more)
 
@@ -147,12 +140,10 @@ def read_dotenv(path: Path) -> str:
         raise Refused(Problem(what, made)) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise Refused(
-            Problem(f".env is not in UTF-8, at line {line}.", (edit, "opens it"))
-        ) from None
+        what = f".env is not in UTF-8, at line {line}."
+        raise Refused(Problem(what, (edit, "opens it"))) from None
     for key, value, original, wrong in parse_stream(io.StringIO(text)):
-        marked = (key or "").startswith("\ufeff")  # older python-dotenvs keep it
-        if wrong or marked or (key in DEFAULTS and value is None):
+        if wrong or (key in DEFAULTS and value is None):
             blank = original.string[: len(original.string) - len(original.string.lstrip())]
             lines.append(str(original.line + blank.count("\n")))
     if lines:

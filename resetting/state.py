@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Collection, Mapping, NamedTuple, Sequence
+from typing import Collection, Mapping, NamedTuple, Sequence
 
+from . import numbered
 from .settings import Settings
-from .steps import numbered
 
 # The comment of a database while rows are copied into it: the oid of where they come from,
 # which no rename changes.
@@ -33,7 +33,8 @@ class Session(NamedTuple):
     locks: Sequence[str]
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True)
+class Table:
     """Whatever holds rows, known by its schema and name."""
 
     schema: str
@@ -43,7 +44,7 @@ class Table(NamedTuple):
     visible: bool  # whether the search path finds it by its name alone
     columns: Sequence[str]
     last: Mapping[str, int]  # of each generated key, the number that was given out last
-    estimate: int  # of the rows, by the server's statistics
+    estimate: int = field(compare=False)  # of the rows, by the server's statistics
     rows: int | None = None  # as counted, to a LIMIT perhaps; None: they could not be counted
 
     def __str__(self) -> str:
@@ -68,20 +69,21 @@ class Database:
     whole: bool = True  # not what an interrupted DROP DATABASE left
     comment: str = ""
     locale: Sequence[str] = ()  # encoding, LC_COLLATE, LC_CTYPE
-    size: str = ""
+    size: str = field(default="", compare=False)
     tables: Sequence[Table] | None = ()
     others: Mapping[str, int] = field(default_factory=dict)  # views, functions, large objects
     revisions: frozenset[str] = frozenset()  # what alembic_version records
     found: Sequence[str] | None = None  # the sequences looked for; None: cannot be told
-    sessions: Sequence[Session] = ()
-    trouble: str = ""  # why it cannot be looked into
+    sessions: Sequence[Session] = field(default=(), compare=False)
+    trouble: str = field(default="", compare=False)  # why it cannot be looked into
 
     @property
     def counts(self) -> str:
         """What is stored, in words; "" is nothing."""
         tables = [str(table) for table in self.tables or () if table.rows != 0]
         words = [*tables, *(count(n, kind) for kind, n in self.others.items())]
-        return "contents that cannot be seen" if self.tables is None else ", ".join(words)
+        unseen = "contents that cannot be seen" if self.whole else ""
+        return unseen if self.tables is None else ", ".join(words)
 
     @property
     def revision(self) -> str:
@@ -89,28 +91,13 @@ class Database:
         return ", ".join(sorted(self.revisions)) or "none"
 
     def __str__(self) -> str:
-        return f"{self.size}, {self.counts or 'no rows'}" if self.oid else "not there yet"
+        empty = "no rows" if self.whole else "what an interrupted dropdb left"
+        return f"{self.size}, {self.counts or empty}" if self.oid else "not there yet"
 
     def find(self, schema: str | None, name: str) -> Table | None:
         """Give a table by its schema or, without one, as the search path finds it."""
         same = (table for table in self.tables or () if table.name == name)
         return next((t for t in same if (t.schema == schema if schema else t.visible)), None)
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """What tells whether anything changed."""
-        seen = [
-            (t.oid, t.file, -1 if t.rows is None else min(t.rows, LIMIT)) for t in self.tables or ()
-        ]
-        return (
-            self.oid,
-            self.name,
-            self.comment,
-            self.revisions,
-            self.others,
-            sorted(seen),
-            self.found,
-        )
 
 
 class Model(NamedTuple):
@@ -136,7 +123,7 @@ class App(NamedTuple):
 
 @dataclass(frozen=True)
 class State:
-    """All that was seen at one time."""
+    """All that was seen at one time; two of them are equal if nothing has changed."""
 
     settings: Settings
     started: str  # when the server was started, by which it is known
@@ -147,7 +134,7 @@ class State:
     # The revisions in `migrations` and in `migrations.~N~`; 0 waits in the middle of an undo.
     migrations: frozenset[str] | None
     folders: Mapping[int, frozenset[str]]
-    app: App = field(default_factory=App)
+    app: App = field(default=App(), compare=False)
 
     @property
     def production(self) -> bool:
@@ -170,9 +157,3 @@ class State:
         """The kept database whose rows the database is still to get, says its comment."""
         comment = self.database.comment
         return next((d for d in self.kept.values() if UNFINISHED.format(d.oid) == comment), None)
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """What tells whether anything changed."""
-        databases = [one.identity for one in (self.database, *self.kept.values())]
-        return (databases, self.migrations, self.folders)

@@ -11,7 +11,7 @@ SPOILED = [
     ("import sympyx", "sympyx|requirements.txt"),  # another project's environment
     ("raise PermissionError(13, 'Permission denied', 'logs/api.log')", "sudo rm |/logs/*.log*"),
     slowly("import os; os._exit(7)", "7"),
-    slowly("class Broken(", "SyntaxError|flaskr/config.py"),
+    slowly("class Broken(", "SyntaxError|config.py"),
 ]
 
 

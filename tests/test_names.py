@@ -5,7 +5,7 @@ from checkout import slowly
 from postgres import PASSWORD
 from test_make import MAKEFILE, run
 
-from resetting.steps import identifier
+from resetting import identifier
 
 NAMES = ('a"b', "-dash", "My DB", "a=b", "postgresql://x", "ünï $HOME'\\")
 TABLE = (

@@ -44,4 +44,4 @@ def test_seq_and_unflag_refuse_a_table_of_another_backscope(backscope):
     assert '"values"' in backscope.unchanged("unflag").said
     backscope.sql("DROP TABLE sequences")
     for words in (["clear", "A1"], ["unflag"]):
-        assert "sequences" in backscope.refused(*words).err
+        assert "sequences" in backscope.unchanged(*words).said

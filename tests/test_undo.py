@@ -77,8 +77,7 @@ def test_a_session_on_either_database_is_refused_and_force_ends_it(kept):
         session.close()
 
 
-@pytest.mark.parametrize("number", ["", ".~1~"])
-@pytest.mark.parametrize("fault", ["invalid", "another's"])
+@pytest.mark.parametrize("number, fault", [("", "other"), (".~1~", "other"), (".~1~", "invalid")])
 def test_both_databases_of_a_swap_are_looked_at(kept, role, number, fault):
     """H14, H46."""
     name = f"{kept.name}{number}"
