@@ -72,9 +72,9 @@ class Undo(Procedure):
             yield from self.rights(self.kept, self.state.database)
             yield from self.swap()
         else:
-            which = f" {self.kept.name}" if self.number else ""
+            which = f" {self.kept.name} that is whole" if self.number else ""
             status = (self.options.again("status"), "lists what is kept")
-            yield Problem(f"There is no kept database{which} that is whole.", status)
+            yield Problem(f"There is no kept database{which}.", status)
 
     def in_the_way(self) -> Sequence[Session]:
         return [*self.kept.sessions, *self.state.database.sessions]
