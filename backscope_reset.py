@@ -178,7 +178,8 @@ def reset(kind: type[Procedure], options: Options) -> None:
 
 def show_status(status: Status) -> None:
     """Show what would be refused, and what helps."""
-    found = {}
+    given = {**status.options.given, "PRODUCTION": "1" * status.state.production}
+    status, found = replace(status, options=replace(status.options, given=given)), {}
     for kind, name in ((Clear, "clear"), (Rebuild, "rebuild")):
         options = replace(status.options, command=name)
         problems = list(kind(options, status.state).all_problems())

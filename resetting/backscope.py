@@ -26,13 +26,9 @@ HINTS = json.loads(Path(__file__).with_name("hints.json").read_text())
 
 def hints(said: str, settings: Settings) -> list[tuple[str, str]]:
     """Give what helps against a text that a library or a command has printed."""
-    words = {
-        "ready": settings.client("pg_isready", role=False),
-        "edit": settings.edit,
-        "role": identifier(settings.user),
-        "checkout": tilde(settings.checkout),
-        "install": install(settings.checkout / "requirements.txt"),
-    }
+    words = {"edit": settings.edit, "ready": settings.client("pg_isready", role=False)}
+    words |= {"role": identifier(settings.user), "checkout": tilde(settings.checkout)}
+    words["install"] = install(settings.checkout / "requirements.txt")
     found = []
     for pattern, *texts in HINTS:
         for match in re.finditer(pattern, said):

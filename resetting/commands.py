@@ -27,17 +27,18 @@ class Forget(Procedure):
     def steps(self) -> Iterator[Step]:
         database = self.state.database
         table, found = database.find(None, "sequences"), database.found
-        name = identifier(table.schema, table.name) if table else "sequences"
-        if found != []:
+        if table and found != []:
             yield from self.ending()
             some = "sequences" if found is None else count(len(found), "sequence")
-            sql = self.sql.format(name, self.options.condition)
+            sql = self.sql.format(identifier(table.schema, table.name), self.options.condition)
             yield psql(database.name, sql, title=f"{self.title} {some}")
 
     def check(self, now: State) -> str:
-        old, new = self.state.database.found or (), now.database.found
+        old, new = self.state.database.found, now.database.found
         if new is None or new:
             raise Failed(Problem(f"Not {self.done}: {named(new or ()) or 'that cannot be seen'}."))
+        if old is None:  # they were locked
+            return f"sequences are {self.done}"
         are = f"{count(len(old), 'sequence')} {'is' if len(old) == 1 else 'are'}"
         return f"{are} {self.done}: {named(old)}"
 

@@ -81,19 +81,12 @@ def tell(app, target, told):
         return "Backscope's `flask db` does not use the folder migrations."
     metadata = migrate.db.metadata
     tables = [one for one, _ in sort_tables_and_constraints(metadata.tables.values())]
-    told["models"] = [
-        {
-            "schema": table.schema,
-            "name": table.name,
-            "columns": [c.name for c in table.columns if c.computed is None],
-            "required": [
-                c.name
-                for c in table.columns
-                if c.primary_key or not (c.nullable or c.server_default or c.computed is not None)
-            ],
-        }
-        for table in tables[:-1]  # the last one has the constraints of a cycle
-    ]
+    told["models"] = []
+    for table in tables[:-1]:  # the last one has the constraints of a cycle
+        stored = [one for one in table.columns if one.computed is None]
+        required = [c.name for c in stored if c.primary_key or not (c.nullable or c.server_default)]
+        model = {"schema": table.schema, "name": table.name, "required": required}
+        told["models"].append({**model, "columns": [one.name for one in stored]})
     with app.app_context():
         for engine in migrate.db.engines.values() if target["oid"] else ():
             with engine.connect() as connection:
@@ -123,8 +116,7 @@ def compare(connection, metadata):
 
 def probe():
     """Print what there is to tell as JSON, and end at once: tearing down an app takes long."""
-    import flask.cli  # noqa: F401  these take a while, in which the tool looks at the server
-    import flask_sqlalchemy  # noqa: F401
+    import flask_migrate  # noqa: F401  this takes a while, in which the tool looks at the server
 
     out, told = os.fdopen(os.dup(1), "w"), {}
     os.dup2(2, 1)  # whatever Backscope prints is no answer

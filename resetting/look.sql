@@ -45,12 +45,12 @@ SELECT nspname AS schema, relname AS name, c.oid::int8,
        greatest(reltuples::int8, pg_stat_get_live_tuples(c.oid)) AS estimate,
        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid
              AND attnum > 0 AND NOT attisdropped ORDER BY attnum) AS columns,
-       (SELECT coalesce(json_object_agg(attname, last_value), '{}')
+       (SELECT coalesce(json_object_agg(attname, given), '{}')
         FROM pg_depend d JOIN pg_class s ON s.oid = objid AND s.relkind = 'S'
-        JOIN pg_sequences ON (schemaname::regnamespace, sequencename)
-        = (s.relnamespace::regnamespace, s.relname)
-        JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
-        WHERE refobjid = c.oid AND deptype IN ('a', 'i') AND last_value IS NOT NULL) AS last
+        JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid,
+        LATERAL (SELECT CASE WHEN has_sequence_privilege(s.oid, 'SELECT, USAGE')
+                 THEN pg_sequence_last_value(s.oid) END) AS last (given)
+        WHERE refobjid = c.oid AND deptype IN ('a', 'i') AND given IS NOT NULL) AS last
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p', 'm', 'f') AND relpersistence <> 't' AND NOT relispartition
 AND c.oid >= 16384 ORDER BY relname, nspname

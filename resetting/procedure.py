@@ -57,7 +57,13 @@ class Procedure:
         if not database.oid:
             where = self.state.settings.where
             yield Problem(f"There is no database {database.name} on {where}.", rebuild)
-        elif database.tables == [] and not database.revisions and not self.state.source:
+        elif database.tables is None:  # so that nobody could say what was changed
+            once_more = (self.options.again(), "tries once more") if database.whole else rebuild
+            advice = hints(database.trouble, self.state.settings) or [once_more]
+            yield Problem(f"{database.name} cannot be looked into:\n{database.trouble}", *advice)
+        elif self.options.condition and not database.find(None, "sequences"):
+            yield Problem(f"{database.name} has no table sequences.", rebuild)
+        elif not database.tables and not database.revisions and not self.state.source:
             yield Problem(f"{database.name} has no tables and no revision.", rebuild)
         yield from self.unfinished()
 

@@ -120,6 +120,8 @@ class Server:
         ids = f"SELECT id::text AS one FROM {{}} WHERE {self.condition} ORDER BY id"
         try:
             with contextlib.closing(connect(self.settings, database.name, exact)) as inner:
+                sessions = [Session(**row) for row in rows(inner, SQL["sessions"])]
+                database = replace(database, sessions=sessions)
                 tables = [Table(**row) for row in rows(inner, SQL["tables"])]
                 counts = [column(inner, table, count) for table in tables]
                 counted = [replace(t, rows=n[0] if n else None) for t, n in zip(tables, counts)]
@@ -132,7 +134,6 @@ class Server:
                     others={row["kind"]: row["count"] for row in rows(inner, SQL["others"])},
                     revisions=frozenset(revisions or ()),
                     found=column(inner, table, ids) if self.condition else None,
-                    sessions=[Session(**row) for row in rows(inner, SQL["sessions"])],
                 )
         except psycopg2.Error as error:
             return replace(database, tables=None, trouble=self.settings.mask(str(error)).strip())

@@ -73,8 +73,9 @@ class Settings:
 
     @property
     def overrides(self) -> list[str]:
-        """The variables in which the environment differs from .env."""
-        return [n for n in SHOWN if self.values[n] != self.dotenv.get(n, DEFAULTS[n])]
+        """The variables in which the environment differs from .env, but for the other database."""
+        differ = [n for n in SHOWN if self.values[n] != self.dotenv.get(n, DEFAULTS[n])]
+        return [n for n in differ if not n.endswith("_DB") or self.values[n] == self.database]
 
     @property
     def edit(self) -> str:
@@ -143,7 +144,7 @@ def read_dotenv(path: Path) -> str:
         what = f".env is not in UTF-8, at line {line}."
         raise Refused(Problem(what, (edit, "opens it"))) from None
     for key, value, original, wrong in parse_stream(io.StringIO(text)):
-        if wrong or (key in DEFAULTS and value is None):
+        if wrong or "\ufeff" in original.string or (key in DEFAULTS and value is None):
             blank = original.string[: len(original.string) - len(original.string.lstrip())]
             lines.append(str(original.line + blank.count("\n")))
     if lines:
