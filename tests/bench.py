@@ -70,25 +70,15 @@ class Bench:
         """Run make."""
         return self.run("make", "-f", str(ROOT / "Makefile"), *words)
 
-    def terminal(self, *words: str, answer: str = "", term: str = "xterm") -> float:
-        """Run make on a terminal; with an answer, from the moment at which it is given."""
+    def terminal(self, *words: str, term: str) -> float:
+        """Run make on a terminal."""
         began, environ = time.perf_counter(), {**self.environ, "TERM": term}
         line = ["-f", str(ROOT / "Makefile"), *words]
         child = pexpect.spawn("make", line, cwd=self.folder, env=environ, timeout=120)
-        if answer:
-            child.expect("Type its name to go on: ")
-            time.sleep(2)  # as a person does
-            began = time.perf_counter()
-            child.sendline(answer)
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus == 0, child.before
         return time.perf_counter() - began
-
-    def typed(self) -> float:
-        """Rebuild over a row, with the name typed."""
-        self.sql(FEW.format(rows=1))
-        return self.terminal("db-rebuild", answer="scope")
 
     def carry(self, term: str = "dumb") -> float:
         """Rebuild with all rows copied, on a terminal; what was kept before is removed."""
@@ -128,11 +118,6 @@ def main() -> None:
         compare("make db-clear : flask clear-database", partial(make, "db-clear"), clear)
         rebuild, six = partial(make, "db-rebuild", "CONFIRM=scope"), partial(run, *BY_HAND)
         compare("make db-rebuild : the six commands in a script", rebuild, six)
-        compare("the same, from the typed name to the end", bench.typed, six)
-        run("createdb", "-T", "scope", "million")
-        bench.sql(FEW.format(rows=10**6), "million")
-        title, status = "db-status : a million sequences, one", partial(make, "db-status")
-        compare(title, partial(status, "POSTGRES_DB=million"), status)
         bench.sql(FEW.format(rows=400_000))
         counted, plain = (partial(bench.carry, term) for term in ("xterm", "dumb"))
         compare("CARRY=1, 400,000 rows : the same without counting them", counted, plain)

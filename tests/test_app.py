@@ -33,16 +33,6 @@ def test_h17_what_git_says_is_passed_on(backscope):
     assert "git config --global --add safe.directory ~/backscope #" in said  # ours: git has no ~
 
 
-def test_h17_a_clear_that_does_not_load_loses_nothing(backscope):
-    """No probe goes before a clear: flask's own last line is shown."""
-    append(backscope.folder / "flaskr/config.py", "raise RuntimeError('no idea')\n")
-    before = backscope.snapshot()
-    result = backscope.run("clear", FAST="")
-    assert result.code in (1, 2), result
-    assert "RuntimeError: no idea" in result.said
-    assert backscope.snapshot() == before
-
-
 def test_h6_h7_h19_testing_is_refused_and_production_has_to_be_said_and_is_asked(backscope):
     backscope.write_env(APP_ENVIRONMENT="testing", POSTGRES_DISPOSABLE_DB="dis_posable")
     for command in ("clear", "rebuild"):

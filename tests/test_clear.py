@@ -27,12 +27,13 @@ def test_what_did_nothing_is_no_success(backscope):
 def test_rows_that_a_clear_leaves_are_told(backscope):
     """H20: tables that are not in the models, wherever they are."""
     backscope.sql("CREATE TABLE own AS SELECT 1; CREATE MATERIALIZED VIEW filled AS SELECT 1")
-    backscope.sql("CREATE SCHEMA far AUTHORIZATION scope; CREATE TABLE far.away AS SELECT 1")
-    for table in ("TABLE own", "TABLE far.away", "MATERIALIZED VIEW filled"):
+    backscope.sql('CREATE SCHEMA "Far" AUTHORIZATION scope; CREATE TABLE "Far".away (id serial)')
+    backscope.sql('INSERT INTO "Far".away DEFAULT VALUES')
+    for table in ("TABLE own", 'TABLE "Far".away', "MATERIALIZED VIEW filled"):
         backscope.sql(f"ALTER {table} OWNER TO scope")
     result = backscope.run("clear")
     assert result.code == 1, result
-    for name in ("own", "far.away", "filled"):
+    for name in ("own", "Far.away", "filled"):
         assert f"1 {name}" in result.said
 
 

@@ -45,12 +45,3 @@ def test_every_command_works_whatever_the_defaults_are(settled):
     succeeds(settled, "clear", FAST="")
     assert settled.ids() == []
     succeeds(settled, "rebuild", "--confirm", settled.name)
-
-
-def test_tables_are_those_that_the_search_path_finds(backscope):
-    """As flask finds them, where the role has a schema of its own."""
-    backscope.sql("CREATE SCHEMA mine AUTHORIZATION scope; ALTER TABLE sequences SET SCHEMA mine;"
-                  f"ALTER ROLE scope IN DATABASE {backscope.name} SET search_path = mine, public;"
-                  "CREATE TABLE public.sequences (id text)")  # fmt: skip
-    assert backscope.run("clear", "A1").code == 0
-    assert len(backscope.sql("SELECT * FROM mine.sequences")) == 2

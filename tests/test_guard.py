@@ -61,19 +61,6 @@ def test_h38_the_first_rebuild_stops_there_too(fresh, precious):
 
 
 @pytest.mark.slow
-def test_h38_a_second_bind_is_no_target(backscope, precious):
-    """A clear may have emptied the target by then, which is what it was for."""
-    lead(backscope, precious, *in_app("app.config['SQLALCHEMY_BINDS'] = {'second': '{url}'}"))
-    model = "class Second(db.Model):\n    __bind_key__, __tablename__ = 'second', 'sequences'\n"
-    column = "    id = db.Column(db.String, primary_key=True)\n"
-    append(backscope.folder / "flaskr/nscope/models.py", f"\n\n{model}{column}")
-    backscope.refused(*KEEP, FAST="")
-    result = backscope.run("clear", FAST="")
-    assert result.code == 1, result
-    assert f"opened {precious}" in result.said
-
-
-@pytest.mark.slow
 def test_h37_a_database_of_the_same_name_on_another_server(backscope):
     with throwaway() as variables:
         twin = Postgres(variables)
@@ -99,16 +86,6 @@ def test_h8_what_means_something_in_a_url_leads_nowhere_else(backscope, precious
         result = backscope.run("clear", FAST="")
         assert result.code in (1, 2), result
         assert backscope.snapshot() == before
-
-
-def test_h36_a_name_that_two_readings_expand_differently(backscope, precious):
-    """The environment's NAME is the one of load_dotenv(), which Backscope calls."""
-    backscope.write_env(POSTGRES_DB=None)
-    append(backscope.folder / ".env", f"NAME={precious}\nPOSTGRES_DB=${{NAME}}\n")
-    result = backscope.run("clear", NAME=backscope.name, CONFIRM=backscope.name, FAST="")
-    assert result.code == 0, result
-    assert backscope.name in result.out
-    assert backscope.ids() == []
 
 
 def test_h27_h28_what_is_exported_and_redirects_reaches_no_command(backscope, precious):

@@ -137,14 +137,3 @@ def test_a_terminal_that_closes_has_all_put_back(backscope):
     os.waitpid(terminal.pid, 0)
     assert is_gone(child)
     assert backscope.snapshot() == before
-
-
-def test_ctrl_c_reaches_backscopes_own_question(backscope):
-    """H19: in production."""
-    backscope.write_env(APP_ENVIRONMENT="production")
-    before = backscope.snapshot()
-    terminal = backscope.spawn("clear", "--production", "--confirm", backscope.name, FAST="")
-    terminal.expect_exact("Type yes, or anything else: ")
-    time.sleep(0.1)  # Python's input() may miss a signal just before it reads
-    ctrl_c(terminal)
-    assert backscope.snapshot() == before

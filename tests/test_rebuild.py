@@ -168,15 +168,3 @@ def test_the_encoding_and_locale_of_the_old_database_are_kept(backscope):
     result = backscope.run("rebuild")
     assert result.code == 0, result
     assert backscope.postgres.sql(ENCODING.format(name)) == [("LATIN1", "C")]
-
-
-def test_a_first_database_is_utf8(fresh):
-    """H33, on a server that was made without a locale."""
-    change = "UPDATE pg_database SET encoding = {} WHERE datname = 'template1'"
-    fresh.postgres.sql(change.format(0))
-    try:
-        result = fresh.run("rebuild")
-        assert result.code == 0, result
-        assert fresh.postgres.sql(ENCODING.format(fresh.name)) == [("UTF8", "C")]
-    finally:
-        fresh.postgres.sql(change.format(6))

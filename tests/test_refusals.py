@@ -5,7 +5,6 @@ import pty
 import socket
 import subprocess
 import threading
-import time
 from subprocess import DEVNULL, PIPE
 
 import pytest
@@ -101,15 +100,13 @@ def test_h53_a_question_that_nobody_sees_or_can_answer_is_refused(backscope):
 
 
 def test_h40_rows_that_came_after_a_look_that_asked_nothing(backscope):
-    """The look right before the first touch sees them; until then the app was loading."""
+    """The look right before the first touch sees them: the app brings one when it is loaded."""
     backscope.sql("DELETE FROM sequences")
-    wait = "import time, pathlib; pathlib.Path('loading').touch(); time.sleep(1.2)\n"
-    append(backscope.folder / "flaskr/config.py", wait)
-    process = backscope.start("rebuild", FAST="")
-    while not (backscope.folder / "loading").exists():
-        time.sleep(0.02)
-    time.sleep(0.4)  # by now the server has been looked at
-    backscope.fill(1)
-    result = backscope.finish(process)
+    line = (
+        f"late = __import__('psycopg2').connect('dbname={backscope.name}'); late.autocommit = 1\n"
+    )
+    insert = "late.cursor().execute(\"INSERT INTO searches (term) VALUES ('late')\")\n"
+    append(backscope.folder / "flaskr/config.py", line + insert)
+    result = backscope.run("rebuild", FAST="")
     assert (result.code, result.trace) == (2, []), result
-    assert len(backscope.ids()) == 1
+    assert "late" in str(backscope.sql("SELECT term FROM searches"))

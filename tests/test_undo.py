@@ -56,15 +56,6 @@ def test_where_there_is_no_current_database_the_kept_one_takes_its_place(kept):
     assert list(kept.folders()) == ["migrations"]
 
 
-def test_a_kept_database_without_a_folder_is_swapped_alone(kept):
-    shutil.rmtree(kept.folder / "migrations.~1~")
-    oids, folders = kept.mine(), kept.folders()
-    result = kept.run("undo")
-    assert result.code in (0, 1), result
-    assert kept.mine() == {kept.name: oids[f"{kept.name}.~1~"], f"{kept.name}.~1~": oids[kept.name]}
-    assert kept.folders() == {"migrations.~1~": folders["migrations"]}
-
-
 def test_a_session_on_either_database_is_refused_and_force_ends_it(kept):
     """H11."""
     for name in (kept.name, f"{kept.name}.~1~"):
