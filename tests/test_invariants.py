@@ -62,7 +62,7 @@ def touches_only_the_target(kept, strangers, words, dotenv, environ, step, do):
         after = strangers(*kept.mine(), "postgres")
         for name in set(before) - set(ours if shown else ()):
             assert after.get(name) == before[name], result
-        if result.trace:  # H27, H28, H37: where its commands go is what is shown, too
+        if result.trace:  # H27, H28, H36, H37: where its commands go is what is shown, too
             got = dict(line.partition("=")[::2] for line in
                        (kept.folder.parent / "trace.env").read_text().splitlines())  # fmt: skip
             assert not (set(REDIRECT) - {"FLASK_SKIP_DOTENV"}) & set(got)
