@@ -51,6 +51,8 @@ def test_h7_production_is_what_the_app_says(backscope):
     assert "PRODUCTION=1" in backscope.refused(*KEEP, FAST="").said
 
 
-def test_h18_an_app_whose_models_make_no_tables(backscope):
+def test_h18_an_app_whose_models_make_no_tables_or_whose_migrations_are_elsewhere(backscope):
     edit(backscope.folder / "flaskr/__init__.py", "import flaskr.nscope.models", "pass")
     assert "no models" in backscope.refused(*KEEP, FAST="").said
+    edit(backscope.folder / "flaskr/__init__.py", "Migrate(app, db)", "Migrate(app, db, 'else')")
+    assert "folder migrations" in backscope.refused(*KEEP, FAST="").said

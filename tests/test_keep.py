@@ -36,16 +36,16 @@ def test_all_is_put_back_at_whatever_step_it_fails_or_has_done_nothing(backscope
 
 
 def test_putting_back_drops_only_what_our_own_createdb_has_made(backscope):
-    """H41, H42: ours is gone when a step fails, and another has its name."""
+    """H41, H42: ours is gone, another has its name, and flask does not open that."""
     tool, name = f"PATH=$REAL_PATH PGPASSWORD={PASSWORD}", backscope.name
-    do = f"{tool} dropdb {name}; {tool} createdb {name}; exit 3"
+    do = f"{tool} dropdb {name}; {tool} createdb {name}"
     old = backscope.mine()[name]
-    result = backscope.run("rebuild", "--keep", BEFORE="flask db init", DO=do)
-    assert result.code == 1, result
+    result = backscope.run("rebuild", "--keep", FAST="", BEFORE="flask db migrate", DO=do)
+    assert (result.code, "It was closed" in result.said) == (1, True), result
     assert not [call for call in result.trace if call.startswith("dropdb")]
     assert backscope.mine()[f"{name}.~1~"] == old
     assert name in backscope.mine()
-    assert list(backscope.folders()) == ["migrations.~1~"]
+    assert "migrations.~1~" in backscope.folders()
     assert ".~1~" in result.err
 
 
