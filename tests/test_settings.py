@@ -68,6 +68,7 @@ def test_h32_an_empty_host_is_the_unix_socket(backscope):
 def test_h39_what_flask_app_names_is_what_the_probe_and_a_step_load(backscope):
     """Wherever it is said; what no step could load is found before the drop."""
     keep = ("rebuild", "--keep")
+    assert "elsewhere" in backscope.refused(*keep, FAST="", FLASK_APP="elsewhere").err
     append(backscope.folder / ".env", "FLASK_APP=nowhere\n")
     assert "nowhere" in backscope.refused(*keep, FAST="").err
     backscope.write_env()

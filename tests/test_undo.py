@@ -45,10 +45,11 @@ def test_a_number_that_is_not_kept_is_refused(kept):
     assert "kept" in kept.refused("undo").err
 
 
-def test_where_there_is_no_current_database_the_kept_one_takes_its_place(kept):
+@pytest.mark.parametrize("gone", ["migrations", "migrations.~1~"])
+def test_where_there_is_no_current_database_the_kept_one_takes_its_place(kept, gone):
     """As after a KEEP=1 that was killed."""
     kept.postgres.sql(f"DROP DATABASE {kept.name}")
-    shutil.rmtree(kept.folder / "migrations")
+    shutil.rmtree(kept.folder / gone)
     oid = kept.mine()[f"{kept.name}.~1~"]
     result = kept.run("undo")
     assert result.code == 0, result
@@ -85,6 +86,5 @@ def test_an_undo_that_fails_has_changed_nothing_or_says_how_it_is_finished(kept)
     before = kept.snapshot()
     assert kept.run("undo", BEFORE="psql*", DO=FAIL).code == 2
     assert kept.snapshot() == before
-    result = kept.run("undo", BEFORE="mv*", DO=FAIL)
-    assert result.code == 1, result
-    assert "mv " in result.err
+    result = kept.run("undo", BEFORE="mv*", DO="exit 0")
+    assert (result.code, "not finished" in result.err) == (1, True), result
