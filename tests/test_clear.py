@@ -38,6 +38,6 @@ def test_rows_that_a_clear_leaves_are_told(backscope):
 
 
 def test_what_is_not_there_cannot_be_cleared(fresh):
-    assert "rebuild" in fresh.refused("clear").err
+    assert "There is no database" in fresh.refused("clear").err
     fresh.postgres.sql(f"CREATE DATABASE {fresh.name} OWNER scope")
     assert "rebuild" in fresh.refused("clear").err

@@ -54,7 +54,7 @@ def test_h11_h13_h14_all_problems_are_reported_together(backscope, role):
     with contextlib.closing(backscope.as_scope()) as session:
         said = backscope.refused("rebuild").said
         assert f"pid {session.info.backend_pid}" in said
-    for words in (f'ALTER ROLE "{role}" CREATEDB', f'OWNER TO "{role}"', "FORCE=1", "migrations"):
+    for words in (f'ALTER ROLE "{role}" CREATEDB', f'OWNER TO "{role}"', "FORCE=1", "not a folder"):
         assert words in said
     said = backscope.refused("clear", CONFIRM="x", POSTGRES_PORT="none", POSTGRES_DB="").said
     assert all(name in said for name in ("CONFIRM", "POSTGRES_PORT", "POSTGRES_DB"))
