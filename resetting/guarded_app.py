@@ -30,9 +30,10 @@ def stranger(connection, target):
         connection.commit()
     except Exception as error:  # it is no PostgreSQL, or none that answers
         return f"Backscope opened something that is not {ours} ({type(error).__name__})."
-    other = " anew or elsewhere" * (started != target["started"] or target["oid"] not in (0, oid))
-    same = (database, user) == (target["database"], target["user"]) and not other
-    return "" if same else f"Backscope opened {database} as {user}{other}, not {ours}."
+    same = (database, user, started) == (target["database"], target["user"], target["started"])
+    same = same and target["oid"] in (0, oid)
+    other = "" if started == target["started"] else " on another server"
+    return "" if same else f"Backscope opened {database} as {user}{other} (oid {oid}), not {ours}."
 
 
 def stop(sentence):
