@@ -183,7 +183,8 @@ def show_status(status: Status) -> None:
     for kind, name in ((Clear, "clear"), (Rebuild, "rebuild")):
         options = replace(status.options, command=name)
         problems = list(kind(options, status.state).all_problems())
-        console.row(f"db-{name}", "would be refused" if problems else "could run")
+        runs = f"could run{' with PRODUCTION=1' * status.state.production}"
+        console.row(f"db-{name}", "would be refused" if problems else runs)
         found.update({problem.what: problem for problem in problems})
     for problem in found.values():
         console.show(problem, error=False)

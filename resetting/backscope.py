@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
-from . import Problem, Refused, identifier, tilde
+from . import Problem, Refused, identifier, literal, tilde
 from .options import Options
 from .settings import SQL, Settings
 from .state import App, Model, State
@@ -29,6 +29,7 @@ def hints(said: str, settings: Settings) -> list[tuple[str, str]]:
     words = {"edit": settings.edit, "ready": settings.client("pg_isready", role=False)}
     words |= {"role": identifier(settings.user), "checkout": tilde(settings.checkout)}
     words["install"] = install(settings.checkout / "requirements.txt")
+    words["name"] = literal(settings.database)
     found = []
     for pattern, *texts in HINTS:
         for match in re.finditer(pattern, said):

@@ -78,7 +78,7 @@ class Undo(Procedure):
             yield Problem(f"There is no kept database{which}.", status)
 
     def in_the_way(self) -> Sequence[Session]:
-        return [*self.kept.sessions, *self.state.database.sessions]
+        return [*self.kept.sessions, *self.state.database.sessions] if self.kept.oid else []
 
     def rows(self) -> Iterator[tuple[str, str]]:
         if self.kept.oid:
@@ -148,19 +148,20 @@ class Status(Procedure):
 
     def advice(self) -> Iterator[tuple[str, str]]:
         """Yield the commands that finish or mend what was shown, or remove what is kept."""
-        state, again, removals = self.state, self.options.again, []
-        for one in self.swap():
+        state, again, removals, swaps = self.state, self.options.again, [], [*self.swap()]
+        for one in swaps:
             yield from one.advice
-        if state.app.differences and not state.source:
+        if state.app.differences and not state.source and not any(self.keep(state.database)):
             yield again("rebuild", CARRY="1"), "makes the tables of the models, and copies the rows"
         if state.database.found:
             yield again("unflag"), "un-flags them"
         ours = [(n, kept.name) for n, kept in state.kept.items() if kept.owned]
-        for number, name in ours if state.database.oid and not state.source else ():
+        for number, name in ours if state.database.oid and not (state.source or swaps) else ():
             folder = tilde(state.settings.checkout / numbered("migrations", number))
-            drop = state.settings.client("dropdb", name)
-            removals.append(f"{drop} && rm -r {folder}" if number in state.folders else drop)
-        if ours:
+            drop, recorded = state.settings.client("dropdb", name), state.kept[number].revisions
+            its = recorded and recorded <= state.folders.get(number, frozenset())
+            removals.append(f"{drop} && rm -r {folder}" if its else drop)
+        if ours and not swaps:
             yield again("undo", N=str(ours[0][0])), f"brings {ours[0][1]} back"
         if removals:
             yield removals[0], f"removes {ours[0][1]}"

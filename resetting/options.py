@@ -61,8 +61,7 @@ class Options:
         command, once = other or self.command, ("CONFIRM", "VERBOSE")
         both = ["BACKSCOPE_DIR"] + ["PRODUCTION"] * (other != "status") if other else self.given
         said = {name: self[name] for name in both if name not in once}
-        said |= {name: self.environ.get(name, "") for name in AGAIN}
-        said |= changes
+        said |= {**{name: self.environ.get(name, "") for name in AGAIN}, **changes}
         words = " ".join(f"{n}={quote(text)}" for n, text in said.items() if text)
         if "RESET_MAKE" in self.environ:  # make, with what finds its Makefile
             return f"{self.environ['RESET_MAKE']} db-{command} {words}".strip()
@@ -102,14 +101,15 @@ def parse(
 
 def _problems(options: Options, takes: Sequence[str], names: Sequence[str]) -> Iterator[Problem]:
     """Yield the names that are unknown or that the command does not take, and odd values."""
-    known = [*OPTIONS, *OTHERS]
+    known, program = [*OPTIONS, *OTHERS], options.environ.get("RESET_SELF", "backscope-reset")
+    program = options.environ.get("RESET_MAKE", quote(program))
     for name in names:
         near = difflib.get_close_matches(name.upper(), known, 1, 0.5)
         what = f"There is no option {name}.{f' Did you mean {near[0]}?' if near else ''}"
         if name in OPTIONS:
             what = f"db-{options.command} does not take {name}."
         if name not in known or (name in OPTIONS and name not in takes):
-            yield Problem(what, ("make help", "lists them all"))
+            yield Problem(what, (f"{program} help", "lists them all"))
     for name, text in options.given.items():
         words, what = text.split(), f"{name} is {quote(text)}. It has to be"
         bad = [one for one in words if not re.fullmatch("[Aa][0-9]{1,6}", one, re.ASCII)]
@@ -130,6 +130,7 @@ def usage(commands: Mapping[str, Any]) -> str:
     lines += ["", "  make -n db-rebuild  print the commands, and run none"]
     for name, (value, text) in OPTIONS.items():
         lines.append(f"  {f'{name}={value}':<19} {text}")
-    lines += ["  POSTGRES_DB=NAME    use this database, as all variables of .env", ""]
+    lines.append("  POSTGRES_DB=NAME    use this database, as all variables of .env")
+    lines += ["  PYTHON=FILE         use this interpreter, not the active environment's", ""]
     lines.append("Without make: bin/backscope-reset rebuild --keep, clear A45 A40, undo 3.")
     return "\n".join(lines)

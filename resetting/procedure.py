@@ -166,5 +166,5 @@ class Procedure:
         moves = backups.unfinished_swap(self.state)
         if moves:
             all_of = " && ".join([f"cd {tilde(self.state.settings.checkout)}", *map(str, moves)])
-            what = "The migrations are not with their databases: an undo was interrupted."
-            yield Problem(what, (all_of, "finishes it"))
+            what = "The migrations are not with their databases, as after an interrupted undo."
+            yield Problem(what, (all_of, "puts them right"))

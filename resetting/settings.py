@@ -89,8 +89,8 @@ class Settings:
 
     def superuser(self, sql: str, purpose: str, on: str = "postgres") -> tuple[str, str]:
         """Give a statement that a superuser has to run, and what it is for."""
-        command = self.client("psql", "-d", on, "-c", sql, role=False)
-        return command, f"{purpose}; as a superuser, such as -U postgres"
+        command = self.client("psql", "-U", "postgres", "-d", on, "-c", sql, role=False)
+        return command, f"{purpose}; any superuser will do"
 
     def mask(self, text: str) -> str:
         """Give a text without the password, unless that is a name, too."""

@@ -9,8 +9,7 @@ from typing import Collection, Mapping, NamedTuple, Sequence
 from . import numbered
 from .settings import Settings
 
-# The comment of a database while rows are copied into it: the oid of where they come from,
-# which no rename changes.
+# The comment of a database while rows are copied into it, with the oid of where they come from.
 UNFINISHED = "backscope-reset: the rows of database {} are still to be copied"
 LIMIT = 10_001  # where counting ends, unless all rows have to be counted
 
