@@ -87,7 +87,7 @@ class Rebuild(Procedure):
         what = f"This wipes out the entire structure and contents of {old.name}: {old.counts}."
         return what if old.counts and not self.kept else ""
 
-    def rows(self) -> Iterator[tuple[str, str]]:
+    def heading(self) -> Iterator[tuple[str, str]]:
         kept, source, stays = self.kept, self.source, backups.staying(self.state, self.source)
         if kept:
             yield "Kept as", self.state.backup
@@ -156,7 +156,7 @@ def reset(kind: type[Procedure], options: Options) -> None:
         console.dry_run(procedure.steps(), state)
         return
     console.row("", str(state.database))
-    for row in procedure.rows():
+    for row in procedure.heading():
         console.row(*row)
     if isinstance(procedure, Status):
         show_status(procedure)

@@ -80,7 +80,7 @@ class Undo(Procedure):
     def in_the_way(self) -> Sequence[Session]:
         return [*self.kept.sessions, *self.state.database.sessions] if self.kept.oid else []
 
-    def rows(self) -> Iterator[tuple[str, str]]:
+    def heading(self) -> Iterator[tuple[str, str]]:
         if self.kept.oid:
             yield "Comes back", f"{self.kept.name}: {self.kept}"
 
@@ -130,7 +130,7 @@ class Status(Procedure):
     takes = ()
     probes = True
 
-    def rows(self) -> Iterator[tuple[str, str]]:
+    def heading(self) -> Iterator[tuple[str, str]]:
         state, database, found = self.state, self.state.database, self.state.app.differences
         if database.oid and database.tables is not None:
             lost = not database.revisions <= (state.migrations or frozenset())

@@ -23,8 +23,8 @@ OPTIONS = {
     "BACKSCOPE_DIR": ("DIR", "use this checkout, not the current folder"),
 }
 EVERYWHERE = ("VERBOSE", "BACKSCOPE_DIR")
-# What else make's command line may have.
-OTHERS = (*DEFAULTS, "PYTHON", "NO_COLOR", "PG_BIN", "MAKEFLAGS", "MFLAGS", "MAKE", "SHELL")
+OF_MAKE = ("PYTHON", "NO_COLOR", "PG_BIN", "MAKEFLAGS", "MFLAGS", "MAKE", "SHELL")
+KNOWN = (*OPTIONS, *DEFAULTS, *OF_MAKE)  # what make's command line may have
 STUCK = 'values_requested AND "values" IS NULL'  # what a download that never finished leaves
 AGAIN = (*SHOWN, "PYTHON")  # what of the environment an advice repeats
 
@@ -101,14 +101,14 @@ def parse(
 
 def _problems(options: Options, takes: Sequence[str], names: Sequence[str]) -> Iterator[Problem]:
     """Yield the names that are unknown or that the command does not take, and odd values."""
-    known, program = [*OPTIONS, *OTHERS], options.environ.get("RESET_SELF", "backscope-reset")
-    program = options.environ.get("RESET_MAKE", quote(program))
+    environ = options.environ
+    program = environ.get("RESET_MAKE", quote(environ.get("RESET_SELF", "backscope-reset")))
     for name in names:
-        near = difflib.get_close_matches(name.upper(), known, 1, 0.5)
+        near = difflib.get_close_matches(name.upper(), KNOWN, 1, 0.5)
         what = f"There is no option {name}.{f' Did you mean {near[0]}?' if near else ''}"
         if name in OPTIONS:
             what = f"db-{options.command} does not take {name}."
-        if name not in known or (name in OPTIONS and name not in takes):
+        if name not in KNOWN or (name in OPTIONS and name not in takes):
             yield Problem(what, (f"{program} help", "lists them all"))
     for name, text in options.given.items():
         words, what = text.split(), f"{name} is {quote(text)}. It has to be"

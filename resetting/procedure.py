@@ -71,7 +71,7 @@ class Procedure:
         """Give the sessions in the way, which FORCE=1 ends."""
         return self.state.database.sessions
 
-    def rows(self) -> Iterator[tuple[str, str]]:
+    def heading(self) -> Iterator[tuple[str, str]]:
         """Yield what the heading says beside the target: a label and a text."""
         yield from ()
 

@@ -98,7 +98,7 @@ class Run:
             ended = bool(self.signal) and not back
             line.end(time.monotonic() - began, "interrupted" * ended or "failed" * bool(failed))
             if step.argv[0] == "createdb" and not failed:
-                self.made = self.server.rows(SQL["oid"], step.argv[-1])[0]["oid"]
+                self.made = self.server.fetch(SQL["oid"], step.argv[-1])[0]["oid"]
             if failed or ended:
                 whole = [f"{step}\n"] * bool(step.title)  # the screen had the title only
                 if not ended and not line.apart:

@@ -21,7 +21,7 @@ from .settings import APPLICATION, LOOKS, PINNED, SQL, Settings
 from .state import LIMIT, Database, Session, State, Table
 
 
-def rows(connection: Connection, query: str, *values: object) -> list[dict[str, Any]]:
+def fetch(connection: Connection, query: str, *values: object) -> list[dict[str, Any]]:
     """Give all rows of a query, by the names of its columns; raise psycopg2.Error."""
     with connection.cursor() as cursor:
         cursor.execute(query, values or None)
@@ -33,7 +33,7 @@ def column(connection: Connection, table: Table | None, query: str) -> list[Any]
     with contextlib.suppress(psycopg2.Error):
         if table:
             name = identifier(table.schema, table.name)
-            return [row["one"] for row in rows(connection, query.format(name))]
+            return [row["one"] for row in fetch(connection, query.format(name))]
     return None
 
 
@@ -50,7 +50,7 @@ def connect(settings: Settings, database: str, exact: bool = False) -> Connectio
     )  # fmt: skip
     connection.autocommit = True
     for name in ("settings", "search_path"):
-        rows(connection, SQL[name])
+        fetch(connection, SQL[name])
     return connection
 
 
@@ -66,15 +66,15 @@ class Server:
         limit, and what takes over two seconds is not seen, unless it has to be `exact`.
         """
         self.settings, self.condition, self.exact = settings, condition, exact
-        self.rows("SELECT 1")
+        self.fetch("SELECT 1")
         host = settings.host or self.connection.info.host or ""  # the socket that libpq took
         self.settings = replace(settings, host=host)
 
-    def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+    def fetch(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Run a query; raise Refused if the server does not answer, with its words."""
         try:
             self.connection = self.connection or connect(self.settings, "postgres")
-            return rows(self.connection, query, *values)
+            return fetch(self.connection, query, *values)
         except psycopg2.Error as error:
             said, settings = self.settings.mask(str(error)).strip(), self.settings
             what = f"No connection to {settings.where} as {settings.user}:\n{said}"
@@ -95,12 +95,12 @@ class Server:
             except BlockingIOError:
                 return False
         key = zlib.crc32(self.settings.database.encode())
-        return bool(self.rows("SELECT pg_try_advisory_lock(%s) AS got", key)[0]["got"])
+        return bool(self.fetch("SELECT pg_try_advisory_lock(%s) AS got", key)[0]["got"])
 
     def look(self) -> State:
         """Look at everything; raise Refused if the server does not answer any more."""
-        about = self.rows(SQL["about"])[0]
-        found = {row["name"]: Database(**row) for row in self.rows(SQL["databases"])}
+        about = self.fetch(SQL["about"])[0]
+        found = {row["name"]: Database(**row) for row in self.fetch(SQL["databases"])}
         name, checkout = self.settings.database, self.settings.checkout
         database = self._inside(found[name], self.exact) if name in found else Database(name)
         copied = self.exact and (not database.tables or bool(database.comment))
@@ -120,9 +120,9 @@ class Server:
         ids = f"SELECT id::text AS one FROM {{}} WHERE {self.condition} ORDER BY id"
         try:
             with contextlib.closing(connect(self.settings, database.name, exact)) as inner:
-                sessions = [Session(**row) for row in rows(inner, SQL["sessions"])]
+                sessions = [Session(**row) for row in fetch(inner, SQL["sessions"])]
                 database = replace(database, sessions=sessions)
-                tables = [Table(**row) for row in rows(inner, SQL["tables"])]
+                tables = [Table(**row) for row in fetch(inner, SQL["tables"])]
                 counts = [column(inner, table, count) for table in tables]
                 counted = [replace(t, rows=n[0] if n else None) for t, n in zip(tables, counts)]
                 seen = replace(database, tables=counted)
@@ -131,7 +131,7 @@ class Server:
                 return replace(
                     seen,
                     tables=[one for one in counted if one is not version],
-                    others={row["kind"]: row["count"] for row in rows(inner, SQL["others"])},
+                    others={row["kind"]: row["count"] for row in fetch(inner, SQL["others"])},
                     revisions=frozenset(revisions or ()),
                     found=column(inner, table, ids) if self.condition else None,
                 )
@@ -142,7 +142,7 @@ class Server:
         """Give how many rows our COPY has brought, and who holds a lock that we wait for."""
         query = SQL["progress" if self.connection.server_version >= 140000 else "waits"]
         with contextlib.suppress(psycopg2.Error):
-            return next(iter(rows(self.connection, query, APPLICATION)), {})
+            return next(iter(fetch(self.connection, query, APPLICATION)), {})
         return {}
 
 

@@ -69,16 +69,16 @@ def test_a_lock_in_the_way_of_a_clear_is_named_and_force_ends_it(backscope):
     idle.cursor().execute("SELECT 1")
 
 
-@pytest.mark.parametrize("words", [["clear", "A1"], ["unflag"]])
-def test_a_table_that_is_locked_is_refused_for_some_sequences(backscope, words):
+@pytest.mark.parametrize("words, mode", [("clear A1", "SHARE"), ("unflag", "ACCESS EXCLUSIVE")])
+def test_a_table_that_is_locked_is_refused_for_some_sequences(backscope, words, mode):
     """H12: reading is in nobody's way."""
     backscope.sql("UPDATE sequences SET \"values\" = NULL WHERE id = 'A000002'")
     with contextlib.closing(backscope.as_scope()) as session:
         session.autocommit = False
         session.cursor().execute("SELECT * FROM sequences")
-        assert backscope.run(*words).code == 0
+        assert backscope.run(*words.split()).code == 0
         session.rollback()
-        session.cursor().execute("LOCK TABLE sequences IN SHARE MODE")
+        session.cursor().execute(f"LOCK TABLE sequences IN {mode} MODE")
         assert f"pid {session.info.backend_pid}" in backscope.refused("clear", "A3").err
         result = backscope.run("clear", "A3", "--force")
         assert (result.code, "0 seq" in result.out) == (0, False), result
