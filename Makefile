@@ -1,68 +1,55 @@
 # Backscope Reset: `make` alone prints the help, README.md tells the rest.
 # It works from a Backscope checkout by symbolic link or `make -f`, and from its own folder.
+commands := db-status db-clear db-unflag db-rebuild db-undo db-prune db-disposable
+options := BACKSCOPE_DIR CONFIRM FORCE KEEP CARRY PRODUCTION SEQ N VERBOSE PYTHON NO_COLOR PG_BIN
 here := $(dir $(realpath $(lastword $(MAKEFILE_LIST))))
-commands := db-status db-clear db-unflag db-rebuild db-undo db-disposable
-own := demo test test-all lint bench clean
-$(if $(wildcard $(here)backscope_reset.py),,$(error \
-  The folder of Backscope Reset must not have spaces in its name))
-odd := $(if $(filter $(commands),$(MAKECMDGOALS)),$(filter-out help $(commands),$(MAKECMDGOALS)))
-$(if $(odd),$(error There is no target $(firstword $(odd)): make help lists them))
+ifneq ($(words $(here)),1)
+$(error make takes no spaces in the path of this Makefile; bin/backscope-reset, beside it, does)
+endif
+unknown := $(filter-out help $(commands),$(MAKECMDGOALS))
+ifneq ($(filter $(commands),$(MAKECMDGOALS)),)
+$(if $(unknown),$(error There is no target $(firstword $(unknown)): make help lists them))
+endif
 
 # What was typed on make's command line arrives as it was typed, with its $$.
-typed := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
-ours := $(filter BACKSCOPE_DIR CONFIRM FORCE KEEP CARRY PRODUCTION SEQ N VERBOSE PYTHON \
-  NO_COLOR PG_BIN APP_ENVIRONMENT POSTGRES_%,$(typed))
-$(foreach v,$(ours),$(eval override $v := $$(value $v)))
-# For Python: which names were typed, how the commands that it advises begin.
-export RESET_VARIABLES := $(sort $(typed))
-away := $(if $(PWD),$(subst x$(CURDIR),,x$(or $(realpath $(PWD)),$(PWD))))
-other := $(filter-out Makefile makefile GNUmakefile,$(firstword $(MAKEFILE_LIST)))
-RESET_MAKE := make$(if $(away), -C $(CURDIR))$(if $(other), -f $(other))
-export PYTHON RESET_MAKE $(ours)
+RESET_VARIABLES := $(sort $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
+values := $(filter $(options) APP_ENVIRONMENT POSTGRES_%,$(RESET_VARIABLES))
+$(foreach v,$(values),$(eval override $v := $$(value $v)))
 
-# `make -n` prints the commands and can run none: no line has a +, none is in the recipe.
-dry := $(findstring n,$(filter-out --% -I% -O%,$(filter -%,$(MFLAGS))))
-run := "$${PYTHON:-python3}" "$(here)backscope_reset.py"
+# How the commands begin that Python prints: with what finds this Makefile, quoted for a shell.
 quote = '$(subst ','\'',$1)'
-values = $(foreach v,RESET_VARIABLES RESET_MAKE $(ours),$v=$(call quote,$($v)))
+special := ' " & ; | < > ( ) * ? [ ] { } ~ ! ` \ $$ \#
+odd = $(word 2,x$1x)$(strip $(foreach c,$(special),$(findstring $c,$1)))
+quoted = $(if $(odd),$(call quote,$1),$1)
+caller := $(if $(word 2,$(value PWD)),$(value PWD),$(realpath $(PWD)))
+away := $(subst x$(CURDIR),,x$(caller))
+first := $(or $(wildcard $(firstword $(MAKEFILE_LIST))),$(here)Makefile)
+file := $(filter-out Makefile makefile GNUmakefile,$(first))
+RESET_MAKE := make$(if $(away), -C $(call quoted,$(CURDIR)))$(if $(file), -f $(call quoted,$(file)))
+export RESET_MAKE RESET_VARIABLES PYTHON $(values)
+
+.PHONY: help $(commands)
+run := "$${PYTHON:-python3}" $(call quote,$(here)backscope_reset.py)
+help:
+	@$(run) help
+	@$(own-help)
+ifeq ($(findstring n,$(filter-out --% -I% -O%,$(filter -%,$(MFLAGS)))),)
+$(commands): db-%:
+	@$(run) $*
+else
+# `make -n` prints the commands and can run none: no line has a +, none is in the recipe.
+# $(shell) makes line ends spaces, so these are another character on the way.
+.SILENT:
 define newline
 
 
 endef
-show = $(info $(or $(subst && ,&&$(newline),$(shell export $(values); $(run) $1 --dry-run)),\
-  $(error db-$1 would be refused)))
-ifneq ($(dry),)
-.SILENT:
-endif
-
-.PHONY: help $(commands)
-help:
-	@$(run) help
+mark = $(shell printf '\001')
+environ = $(foreach v,RESET_MAKE RESET_VARIABLES PYTHON $(values),$v=$(call quote,$($v)))
+dry-run = $(shell export $(environ); $(run) $* --dry-run | paste -sd '$(mark)' -)
 $(commands): db-%:
-	$(if $(dry),$(call show,$*),@$(run) $*)
-
+	$(info $(or $(subst $(mark),$(newline),$(dry-run)),$(error $@ would be refused)))
+endif
 ifeq ($(here),$(CURDIR)/)
-.PHONY: $(own)
-demo: .venv/made
-	@unset PYTHON; bin/demo
-test test-all: .venv/made
-	@unset PYTHON; .venv/bin/pytest -q -n 3 --cov --cov-report=term-missing:skip-covered tests \
-	  $(if $(filter test,$@),-m 'not slow')
-lint: .venv/made
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
-	.venv/bin/shellcheck bin/demo bin/backscope-reset .ci/run
-	.venv/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
-bench: .venv/made
-	bin/with-postgres .venv/bin/python tests/bench.py
-.venv/made: requirements.txt tests/requirements.txt
-	@[ ! -e .venv ] || [ -e .venv/made-here ] || \
-	  { echo ".venv was not made by this Makefile; move it away first." >&2; exit 2; }
-	@echo "Installing into .venv: some 150 MB, about half a minute ..."
-	@mkdir -p .venv && touch .venv/made-here
-	@[ -x .venv/bin/pip ] || "$${PYTHON:-python3}" -m venv .venv
-	@.venv/bin/pip install -q --disable-pip-version-check $(patsubst %,-r %,$^)
-	@touch $@
-clean:
-	@if [ -e .venv/made-here ]; then rm -rf .venv .coverage .coverage.* .hypothesis .*_cache; \
-	else echo "There is no .venv here that this Makefile made."; fi
+include $(here)tests/dev.mk
 endif

@@ -17,12 +17,14 @@ MAKEFILE = (MAKE, "-f", str(ROOT / "Makefile"))
 COMMANDS = ("status", "clear", "unflag", "rebuild", "undo", "disposable")
 NAMES = ("SEQ", "N", "KEEP", "CARRY", "FORCE", "CONFIRM", "PRODUCTION", "BACKSCOPE_DIR", "VERBOSE")
 TOLD = (*NAMES, "POSTGRES_DB", "POSTGRES_PASSWORD", "APP_ENVIRONMENT")
-ODD = ("$x", "${x}", "$(x)", "`id`", "a'b", 'a"b', "a;b c", "ünï", "a\\b", "#x", "$$", "a,b)", "")
-# An interpreter that notes how it was called.
+ODD = ("$x", "${x}", "$(x)", "`id`", "a'b", 'a"b', "a;b c", "ünï", "a\\b", "#x", "$$", "a,b)", "",
+       "a && b", "c &&", "d  e\tf")  # fmt: skip
+# An interpreter that notes how it was called; a dry run prints what SEQ is, too.
 STUB = f"""#!/bin/sh
 shift; printf '%s\\n' "$*" >>"$RECORD"
 for v in {" ".join(TOLD)}; do eval "printf '%s\\n' \\"$v<\\$$v>\\""; done >>"$RECORD"
-echo 'dropdb a &&'; echo createdb a
+printf '%s\\n' "$RESET_MAKE" >"$RECORD.make"
+echo 'dropdb a &&'; printf '%s\\n' "createdb a$SEQ"
 """
 STREAMS = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
 STUCK = "INSERT INTO sequences (id, shift, values_requested) VALUES ('A000009', 0, true)"
@@ -53,14 +55,16 @@ def stub(tmp_path):
     python.write_text(STUB)
     python.chmod(0o755)
 
-    def make(*words, at=folder, **environ):
+    def make(*words, at=folder, program=MAKE, **environ):
         record.write_text("")
         base = {"PATH": os.environ["PATH"], "PYTHON": str(python), "RECORD": str(record)}
-        done = subprocess.run([MAKE, *words], cwd=at, env={**base, **environ}, **STREAMS)
+        done = subprocess.run([program, *words], cwd=at, env={**base, **environ}, **STREAMS)
         lines = record.read_text().splitlines()
         done.calls = [line for line in lines if "<" not in line]
         done.told = [line for line in lines if "<" in line]
         return done
+
+    make.begins = lambda: (tmp_path / "record.make").read_text().rstrip("\n")
 
     make.folder = folder
     return make
@@ -71,8 +75,10 @@ def test_h49_each_value_arrives_as_it_was_typed(stub):
     for value in ODD:
         words, told = ([form % (name, value) for name in TOLD] for form in ("%s=%s", "%s<%s>"))
         for flags in ([], ["-n"]):
-            assert stub(*flags, "db-clear", *words).told == told
-            assert stub(*flags, "db-clear", **dict.fromkeys(TOLD, value)).told == told
+            for result in (stub(*flags, "db-clear", *words),
+                           stub(*flags, "db-clear", **dict.fromkeys(TOLD, value))):  # fmt: skip
+                assert result.told == told
+                assert result.stdout == f"dropdb a &&\ncreatedb a{value}\n"
 
 
 @pytest.mark.parametrize("words", ["-n", "-kn", "-n -j8", "-n -I n", "--just-print", "-n -s",
@@ -114,16 +120,44 @@ def test_h50_an_unknown_goal_stops_all(stub, goals):
     assert stub(*goals.split()).returncode == 2
 
 
+@pytest.mark.parametrize("words, at", [
+    ("db-status", "a b"), ("db-status", "$x & 'y'"), ("-C|{0}/a b|db-status", "."),
+    ("-C|../$x & 'y'|-f|../m&.mk|db-status", "a b"), ("-f|../m&.mk|db-status", "a b"),
+])  # fmt: skip
+def test_h82_printed_commands_work_where_they_were_read(stub, tmp_path, words, at):
+    for name in ("a b", "$x & 'y'"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Makefile").symlink_to(ROOT / "Makefile")
+    (tmp_path / "m&.mk").symlink_to(ROOT / "Makefile")
+    folder = tmp_path / at
+    stub(*words.format(tmp_path).split("|"), at=folder, PWD=str(folder.resolve()))
+    again = f"{stub.begins()} db-unflag"
+    assert stub("-c", again, at=folder, program="sh").calls == ["unflag"], again
+
+
+def test_h82_a_space_in_the_tools_own_path_is_said(stub, tmp_path):
+    """And bin/backscope-reset, which is named, works there."""
+    own = tmp_path / "back scope"
+    shutil.copytree(ROOT / "bin", own / "bin")
+    shutil.copy(ROOT / "Makefile", own)
+    for words, at in ((["db-status"], own), (["-f", f"{own}/Makefile", "db-status"], tmp_path)):
+        result = stub(*words, at=at)
+        assert (result.returncode, result.calls) == (2, [])
+        assert "bin/backscope-reset" in result.stderr
+    assert stub("status", at=own, program=own / "bin/backscope-reset").calls == ["status"]
+
+
 def test_h55_clean_removes_only_what_was_made_here(stub, tmp_path):
     own = tmp_path / "own"
     (own / ".venv/bin").mkdir(parents=True)
-    shutil.copy(ROOT / "Makefile", own)
-    shutil.copy(ROOT / "backscope_reset.py", own)
+    (own / "tests").mkdir()
+    for name in ("Makefile", "backscope_reset.py", "tests/dev.mk"):
+        shutil.copy(ROOT / name, own / name)
     assert stub("clean", at=own).returncode == 0
     assert (own / ".venv/bin").exists()  # somebody else's
-    mark = re.search(r"-e (\.venv/\S+) \]", (ROOT / "Makefile").read_text())[1]
-    kept = {"Makefile", "backscope_reset.py", ".coveragerc", "notes"}
-    for name in {mark, ".coverage", ".coverage.1", *kept}:
+    mark = re.search(r"-e (\.venv/\S+) \]", (ROOT / "tests/dev.mk").read_text())[1]
+    kept = {"Makefile", "backscope_reset.py", "tests", ".coveragerc", "notes"}
+    for name in {mark, ".coverage", ".coverage.1", ".coveragerc", "notes"}:
         (own / name).touch()
     assert stub("clean", at=own).returncode == 0
     assert {path.name for path in own.iterdir()} == kept
@@ -135,6 +169,13 @@ def test_help_names_each_target_and_variable(linked):
     for name in (*COMMANDS, *NAMES, "make -n"):
         assert name in result.out
     assert max(map(len, result.out.splitlines())) <= 80
+
+
+def test_help_in_the_tools_own_folder_lists_its_targets(stub):
+    result = stub("help", at=ROOT)
+    listed = re.findall(r"^  make (\S+)", result.stdout, re.MULTILINE)
+    assert listed == ["demo", "test", "test-all", "lint", "bench", "clean"]
+    assert result.calls == ["help"]
 
 
 def test_h49_one_syntax_in_four_spellings(linked):
