@@ -1,7 +1,7 @@
 """Reset the database of a Backscope checkout, and lose nothing by surprise.
 
 First Backscope's page "Resetting the database" (doc/resetting-the-database.md) as code, then
-how a run goes, then the command line. What the words mean is in `resetting/`.
+the command line. How a run goes is in `resetting/runner.py`.
 """
 
 from __future__ import annotations
@@ -9,216 +9,281 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
-from dataclasses import replace
-from typing import Iterator, Mapping, Sequence
+from typing import Mapping, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while this is loaded
 
-from resetting import Failed, Problem, Refused, Step, backups, command, console, refuse, rename
-from resetting.backscope import environment_problems, find_checkout
-from resetting.commands import Disposable, Forget, Status, Undo, Unflag
-from resetting.options import Options, parse, usage
-from resetting.procedure import Procedure
-from resetting.state import Database, Session, State, count
+from resetting import backups, checks, comparison, console, copies
+from resetting.command import Command
+from resetting.commands.disposable import Disposable
+from resetting.commands.prune import Prune
+from resetting.commands.sequences import ClearSequences, terminate
+from resetting.commands.status import Status
+from resetting.commands.undo import Undo
+from resetting.commands.unflag import Unflag
+from resetting.environment import check_environment, find_checkout
+from resetting.migrations import unfinished_moves
+from resetting.options import parse, usage
+from resetting.problems import Failed, Problem, Refused, describe_fault, refuse
+from resetting.snapshot import Database, count
+from resetting.steps import flask, numbered
 
 
-class Clear(Procedure):
+class Clear(Command):
     """Clear the stored data, but keep the database structure."""
 
     help = "clear the stored data, or only some sequences"
-    takes = ("SEQ", *Procedure.takes)
+    takes = ("SEQ", "KEEP", *Command.takes)
 
-    def in_the_way(self) -> Sequence[Session]:
-        return [session for session in super().in_the_way() if session.locks]
+    @property
+    def keeps(self):
+        """Whether a copy is kept: not of an empty database."""
+        return self.options.on("KEEP") and self.snapshot.database.contents != ""
 
-    def loses(self) -> str:
-        database = self.state.database
-        what = f"This clears all the stored data of {database.name}: {database.counts}."
-        return what if database.counts and self.unusual() else ""
+    def blocking_sessions(self):
+        sessions = self.snapshot.database.sessions
+        if self.keeps:
+            return sessions
+        return [session for session in sessions if session.locks]
 
-    def steps(self) -> Iterator[Step]:
-        yield from self.ending()
+    def checks(self):
+        database = self.snapshot.database
+        yield from checks.check_exists(self.snapshot, self.options)
+        yield from checks.check_recreatable(self.snapshot)
+        if self.keeps:
+            yield from checks.check_privileges(self.snapshot, database)
+            yield from checks.check_template(self.snapshot, database)
+            yield from checks.check_unfinished_swap(self.snapshot)
+
+    def confirmation(self):
+        rows = [str(table) for table in self.snapshot.database.tables_with_rows]
+        if not rows or self.keeps or not self.needs_confirmation():
+            return ""
+        name = self.snapshot.database.name
+        return f"This clears all the stored data of {name}: {', '.join(rows)}."
+
+    def alternatives(self):
+        return [self.options.hint("keep a copy", KEEP="1")]
+
+    @property
+    def extended_database(self):
+        return self.snapshot.database.name
+
+    def heading(self):
+        if self.keeps:
+            yield "Copied to", self.snapshot.backup
+
+    def steps(self):
+        force = self.options.on("FORCE")
+        if self.keeps:
+            yield from backups.copy_pair(self.snapshot, force)
+        elif force:
+            yield from terminate(self.snapshot, self.blocking_sessions())
         # 2. Clear the database by calling `flask clear-database`.
-        yield command("flask", "clear-database", asks=self.state.production)
+        production = self.snapshot.production
+        yield flask("clear-database", interactive=production, commits=self.keeps)
 
-    def check(self, now: State) -> str:
-        if now == self.state:
-            status = (self.options.again("status"), "shows what there is")
+    def verify_built(self, now):
+        copy = now.backups.get(self.snapshot.number, Database(""))
+        changes = comparison.describe_changes(copy, now.database)
+        if not self.options.on("FORCE"):
+            hint = self.options.hint("clear all the same", FORCE="1")
+            comparison.check_unchanged(changes, "since they were copied", hint)
+
+    def verify(self, now):
+        old = self.snapshot.database
+        new = now.database
+        rebuild = self.options.hint("create it from the models", "rebuild", KEEP="1")
+        comparison.check_seen(new)
+        known = {table.oid for table in old.seen_tables}
+        left = [table for table in new.tables_with_rows if table.oid in known]
+        stored = [str(table) for table in new.tables_with_rows if table.oid not in known]
+        recreated = {table.oid for table in new.seen_tables} != known
+        if len(left) >= len(old.tables_with_rows) and not recreated:
+            status = self.options.hint("see what there is", "status")
             raise Failed(Problem("Backscope took no action.", status))
-        left = [str(table) for table in now.database.tables or () if table.rows != 0]
         if left:
-            keep = (self.options.again("rebuild", KEEP="1"), "makes it anew, and keeps the old one")
-            raise Failed(Problem(f"Not in the models, so not cleared: {', '.join(left)}.", keep))
-        old = self.state.database.counts
-        return f"{now.database.name} is {f'cleared of {old}' if old else 'empty'}"
+            labels = ", ".join(str(table) for table in left)
+            raise Failed(Problem(f"Not in the models, so not cleared: {labels}.", rebuild))
+        lost = comparison.lost_structure(old, new)
+        if lost:
+            message = "It is cleared, but made as today's models are. These are gone:"
+            raise Failed(Problem("\n".join([message, *lost]), rebuild))
+        done = f"{new.name} is cleared"
+        if stored:
+            done += f"; stored since: {', '.join(stored)}"
+        if self.keeps:
+            done += f"; what it had is kept as {self.snapshot.backup}"
+        return done
+
+    def cleanup(self, now, created):
+        yield from backups.drop_copy(self.snapshot, now, created)
 
 
-class Rebuild(Procedure):
+class Rebuild(Command):
     """Wipe out the whole database structure and build a fresh database from scratch."""
 
     help = "drop and rebuild the database; the first time, set it up"
-    takes = ("KEEP", "CARRY", *Procedure.takes)
-    probes = True
+    takes = ("KEEP", "CARRY", *Command.takes)
+    uses_app = True
+
+    @classmethod
+    def opened_database(cls, options, settings):
+        if options.on("KEEP") or options.on("CARRY"):
+            return numbered(settings.database, 0)
+        return settings.database
 
     @property
-    def kept(self) -> Database | None:
-        """The database that is to be kept: not an empty one, nor one that is half filled."""
-        wanted = self.options.on("KEEP") or self.options.on("CARRY")
-        old = self.state.database
-        return old if wanted and old.counts and not self.state.source else None
+    def swaps(self):
+        return self.options.on("KEEP") or self.options.on("CARRY")
 
     @property
-    def source(self) -> Database | None:
-        """Where the rows are: in what is kept now, or was by a run that was killed."""
-        begun = not self.state.database.tables and not self.state.database.revisions
-        newest = next(iter(self.state.kept.values()), None) if begun else None
-        return (self.state.source or self.kept or newest) if self.options.on("CARRY") else None
+    def keeps(self):
+        """Whether the new pair is built beside the current one: not if that is empty."""
+        return self.swaps and self.snapshot.database.contents != ""
 
-    def problems(self) -> Iterator[Problem]:
-        yield from self.rights(self.state.database)
-        yield from self.keep(self.source)
-        yield from self.unfinished()
+    @property
+    def carries(self):
+        """Whether the rows are copied."""
+        return self.keeps and self.options.on("CARRY")
 
-    def loses(self) -> str:
-        old = self.state.database
-        what = f"This wipes out the entire structure and contents of {old.name}: {old.counts}."
-        return what if old.counts and not self.kept else ""
+    def checks(self):
+        snapshot = self.snapshot
+        yield from checks.check_privileges(snapshot, snapshot.database)
+        yield from checks.check_template(snapshot, backups.template(snapshot))
+        yield from checks.check_migrations(snapshot)
+        yield from checks.check_unfinished_swap(snapshot)
+        if self.carries:
+            common = copies.rows_to_copy(snapshot)
+            yield from checks.check_copyable(snapshot, self.options, common)
+        if self.keeps:
+            yield from checks.check_beside(snapshot)
 
-    def heading(self) -> Iterator[tuple[str, str]]:
-        kept, source, stays = self.kept, self.source, backups.staying(self.state, self.source)
-        if kept:
-            yield "Kept as", self.state.backup
-        if source and source is not kept:
-            yield "Rows from", f"{source.name}: {source}"
-        if stays:
-            yield "Not copied", f"{stays}, not in the models"
-        for step in backups.set_migrations_aside(self.state):
-            yield "Migrations", " -> ".join(step.argv[1:])
+    def confirmation(self):
+        old = self.snapshot.database
+        if self.keeps or not old.contents:
+            return ""
+        return f"This wipes out the entire structure and contents of {old.name}: {old.contents}."
 
-    def steps(self) -> Iterator[Step]:
-        state, kept, source = self.state, self.kept, self.source
+    def alternatives(self):
+        keep = self.options.hint("keep it beside the new one", KEEP="1")
+        return [keep, self.options.hint("keep it and copy the rows", CARRY="1")]
+
+    @property
+    def extended_database(self):
+        return backups.template(self.snapshot).name
+
+    def heading(self):
+        snapshot = self.snapshot
+        if self.keeps:
+            yield "Kept as", snapshot.backup
+        if self.carries:
+            yield from copies.describe_copy(snapshot)
+        if snapshot.migrations is not None:
+            yield "Migrations", f"migrations -> {numbered('migrations', snapshot.number)}"
+
+    def steps(self):
+        snapshot = self.snapshot
+        force = self.options.on("FORCE")
+        if self.keeps:  # the same beside the current pair; then the two are swapped
+            yield from backups.build(snapshot)
+            if self.carries:
+                compare = self.options.dry_run or not force
+                yield from copies.copy_rows(snapshot, compare)
+            yield from backups.swap_in(snapshot, force)
+            return
         # 2. Erase every trace of the database by calling `dropdb <database name>`.
-        if kept:
-            yield from self.ending()
-            yield rename((kept.name, state.backup))
-        else:
-            yield from self.dropdb()
+        if snapshot.database.oid:
+            yield backups.dropdb(snapshot.database.name, force)
         # 3. Forget local information about past migrations by renaming the `migrations` folder.
-        yield from backups.set_migrations_aside(state)
+        yield from backups.set_migrations_aside(snapshot)
         # 4. Create a new database and furnish it with the Backscope database structure.
-        yield backups.createdb(state)
-        if source:
-            yield backups.mark(state, source)
-        yield command("flask", "db", "init")
-        yield command("flask", "db", "migrate")
-        yield command("flask", "db", "upgrade")
-        if source:
-            yield from backups.carry(state, source, state.backup if kept else source.name)
-            yield backups.mark(state, None)
+        yield backups.createdb(snapshot, snapshot.database.name)
+        yield flask("db", "init")
+        yield flask("db", "migrate")
+        yield flask("db", "upgrade")
 
-    def check(self, now: State) -> str:
-        new, source, models = now.database, self.source, self.state.app.models
-        lacking = [str(model) for model in models if not new.find(model.schema, model.name)]
-        if not new.revisions or lacking:
-            lacks = f"tables {', '.join(lacking)}" if lacking else "revision"
-            raise Failed(Problem(f"{new.name} has no {lacks}: flask db migrate made none."))
-        for model, old in backups.rows_to_copy(self.state, source):
-            table = new.find(model.schema, model.name)
-            if not table or table.rows != old.rows:
-                raise Failed(Problem(f"Not all rows were copied: of {old}, only {table}."))
-        done = "rebuilt" if self.state.database.oid else "set up"
-        tables = count(len(new.tables or ()), "table")
-        text = f"{new.name} is {done}: {tables} at revision {new.revision}"
-        return f"{text}; {new.counts or 'no rows'} copied" if source else text
+    def verify_built(self, now):
+        comparison.check_structure(now.beside, self.snapshot.app.models)
+        changes = comparison.describe_changes(self.snapshot.database, now.database)
+        if not self.carries:
+            return
+        if not self.options.on("FORCE"):
+            hint = self.options.hint("swap all the same, and be told which", FORCE="1")
+            comparison.check_unchanged(changes, "meanwhile", hint)
+        if not changes:
+            copies.check_copied(self.snapshot, now.beside)
 
-    def put_back(self, now: State, made: int) -> Iterator[Step]:
-        """Yield what brings a kept pair back, unless somebody has stored rows in the new one."""
-        filled = now.database.oid == made and now.database.counts
-        if self.kept and (self.options.on("CARRY") or not filled):
-            yield from backups.put_back(self.state, now, made)
+    def verify(self, now):
+        new = now.database
+        comparison.check_structure(new, self.snapshot.app.models)
+        kept = now.backups.get(self.snapshot.number, Database(""))
+        if self.keeps and (kept.oid != self.snapshot.database.oid or unfinished_moves(now)):
+            raise Failed(Problem("The swap is not finished."))
+        verb = "set up"
+        if self.snapshot.database.oid:
+            verb = "rebuilt"
+        tables = count(len(new.seen_tables), "table")
+        done = f"{new.name} is {verb}: {tables} at revision {new.revision}"
+        if self.carries:
+            copied = [str(old) for _, old in copies.rows_to_copy(self.snapshot)]
+            done += f"; copied {', '.join(copied)}"
+        later = self.stored_later(now)
+        if later:
+            changed = ", ".join(later)
+            done += f"; changed meanwhile, perhaps only in {self.snapshot.backup}: {changed}"
+        return done
 
+    def stored_later(self, now):
+        """Return which rows of the kept database were stored after they were copied."""
+        if not self.carries:
+            return []
+        kept = now.backups[self.snapshot.number]
+        return comparison.describe_changes(self.snapshot.database, kept)
 
-def reset(kind: type[Procedure], options: Options) -> None:
-    """Look, refuse or ask, run the steps, check the result: a whole run.
+    def hints_afterwards(self, now):
+        if not self.stored_later(now):
+            return []
+        undo = self.options.hint("swap that one in again", "undo", N=str(self.snapshot.number))
+        return [undo, self.options.hint("copy its rows once more, then", CARRY="1")]
 
-    Raises Refused or Failed.
-    """
-    from resetting.run import Run  # main() has said what the environment lacks
-
-    run = Run(options)
-    procedure = run.look(kind)
-    state = procedure.state
-    if options.dry_run:
-        refuse(procedure.all_problems())
-        console.dry_run(procedure.steps(), state)
-        return
-    console.row("", str(state.database))
-    for row in procedure.heading():
-        console.row(*row)
-    if isinstance(procedure, Status):
-        show_status(procedure)
-        return
-    refuse(procedure.all_problems())
-    question, answer = procedure.loses(), state.settings.answer
-    if not any(procedure.steps()):
-        console.say("\nThere is nothing to do.")
-        return
-    if question and not options["CONFIRM"]:
-        keep = (options.again(KEEP="1"), "keeps it beside the new one")
-        carry = (options.again(CARRY="1"), "keeps it, and copies the rows")
-        ways = (keep, carry) if "KEEP" in kind.takes and not state.source else ()
-        console.ask(question, answer, ways, options.again(CONFIRM=answer))
-    if question or kind.probes:
-        run.look_again()
-    console.say(console.folded(run.act()), console.GREEN)
+    def cleanup(self, now, created):
+        yield from backups.remove_beside(now, created.get(now.beside.name, 0))
 
 
-def show_status(status: Status) -> None:
-    """Show what would be refused, and what helps."""
-    given = {**status.options.given, "PRODUCTION": "1" * status.state.production}
-    status, found = replace(status, options=replace(status.options, given=given)), {}
-    for kind, name in ((Clear, "clear"), (Rebuild, "rebuild")):
-        options = replace(status.options, command=name)
-        problems = list(kind(options, status.state).all_problems())
-        runs = f"could run{' with PRODUCTION=1' * status.state.production}"
-        console.row(f"db-{name}", "would be refused" if problems else runs)
-        found.update({problem.what: problem for problem in problems})
-    for problem in found.values():
-        console.show(problem, error=False)
-    console.advise(status.advice())
-
-
-KINDS: Sequence[type[Procedure]] = (Status, Clear, Unflag, Rebuild, Undo, Disposable)
-PROCEDURES: Mapping[str, type[Procedure]] = {kind.__name__.lower(): kind for kind in KINDS}
+KINDS: Sequence[type[Command]] = (Status, Clear, Unflag, Rebuild, Undo, Prune, Disposable)
+COMMANDS: Mapping[str, type[Command]] = {kind.__name__.lower(): kind for kind in KINDS}
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run a command line; the result is the exit status: 0, 1, 2 or 130."""
+    """Run a command line; return the exit status: 0, 1, 2 or 130."""
+    console.allow_any_character()
     try:
         if not arguments or {"help", "-h", "--help"} & set(arguments):
-            console.say(usage(PROCEDURES))
+            console.say(usage(COMMANDS))
             return 0
-        options = parse(arguments, PROCEDURES, environ)
-        refuse(environment_problems(find_checkout(options)))
-        some = options.command == "clear" and options["SEQ"]
-        reset(Forget if some else PROCEDURES[options.command], options)
+        options = parse(arguments, COMMANDS, environ)
+        refuse(check_environment(options, find_checkout(options)))
+        from resetting.runner import Run  # its packages are known to load now
+
+        kind = COMMANDS[options.command]
+        if kind is Clear and options.sequences:
+            kind = ClearSequences
+        Run(options).run(kind, COMMANDS)
         return 0
     except Refused as error:
         console.say("\nNothing was changed.", console.BOLD, error=True)
-        for one in error.args:
-            console.show(one)
+        for problem in error.problems:
+            console.show(problem)
         return 2
     except Failed as error:
         console.say(error=True)
-        console.show(error.args[0], console.RED)
-        return int(error.args[1] if error.args[1:] else 1)
-    except Exception as error:  # no traceback reaches a user; what the error says may be secret
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{os.path.basename(last.filename)}, line {last.lineno}"
-        console.say(f"\nThe tool itself failed: {type(error).__name__} in {where}.", error=True)
+        console.show(error.problem, console.RED)
+        return error.status
+    except Exception as error:  # no traceback reaches a user
+        console.say(f"\n{describe_fault(error)}", error=True)
         return 1
 
 

@@ -1,124 +1,189 @@
-"""Kept pairs, a database and its migrations under one number: copy, put back, swap."""
+"""Pairs of a database and its migrations under one number: build beside, swap, drop."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator
+from typing import Mapping, Sequence
 
-from . import Step, command, identifier, literal, numbered, psql, rename
-from .state import UNFINISHED, Database, Model, State, Table
+from .migrations import WAITING, fits, swap_moves
+from .snapshot import BUILDING, Database, Snapshot
+from .steps import Step, Steps, command, flask, identifier, literal, move, numbered, psql, quote
 
 
-def set_migrations_aside(state: State) -> Iterator[Step]:
-    """Yield the step that renames `migrations`, under the number of their database.
+def set_migrations_aside(snapshot: Snapshot) -> Steps:
+    """Yield the step that renames `migrations`."""
+    if snapshot.migrations is not None:
+        yield command("mv", "migrations", numbered("migrations", snapshot.number))
 
-    If a KEEP was killed between its two renames, that is the kept one.
+
+def build(snapshot: Snapshot) -> Steps:
+    """Yield what builds a pair beside the current one; its number is 0."""
+    name = snapshot.beside.name
+    yield from remove_beside(snapshot, snapshot.beside.oid)
+    yield createdb(snapshot, name, BUILDING)
+    for subcommand in ("init", "migrate", "upgrade"):
+        title = f"flask db {subcommand} -d {WAITING}"
+        yield flask("db", subcommand, "-d", WAITING, database=name, title=title)
+
+
+def remove_beside(snapshot: Snapshot, oid: int) -> Steps:
+    """Yield what removes the pair that is built beside the others, if the database has this oid.
+
+    The folder goes first: without a database of that number it is in the middle of a swap.
     """
-    alone = (n for n in state.kept if n not in state.folders)
-    number = state.number if state.database.oid else next(alone, state.number)
-    if state.migrations is not None:
-        yield command("mv", "migrations", numbered("migrations", number))
+    if oid and snapshot.beside.oid == oid:
+        yield command("rm", "-rf", WAITING)
+        yield command("dropdb", "--force", snapshot.beside.name)
 
 
-def rows_to_copy(state: State, source: Database | None) -> Iterator[tuple[Model, Table]]:
-    """Yield the tables that the models and the source both have, parents first."""
-    for model in state.app.models if source else ():
-        table = source.find(model.schema, model.name) if source else None
-        if table and set(model.columns) & set(table.columns):
-            yield model, table
+def swap_in(snapshot: Snapshot, force: bool) -> Steps:
+    """Yield what makes the new pair the current one; the one that was current is kept."""
+    name = snapshot.database.name
+    pairs = [(name, snapshot.backup), (snapshot.beside.name, name)]
+    yield rename(snapshot, pairs, force, building=name)
+    if snapshot.migrations is not None:
+        yield move("migrations", numbered("migrations", snapshot.number))
+    yield move(WAITING, "migrations")
 
 
-def staying(state: State, source: Database | None) -> str:
-    """Say what of the source the models have no place for: tables with rows, columns."""
-    copied = {table.oid: model.columns for model, table in rows_to_copy(state, source)}
-    words = []
-    for table in (one for one in (source.tables if source else None) or () if one.rows != 0):
-        columns = copied.get(table.oid)
-        lost = [f"{table.name}.{one}" for one in table.columns if one not in (columns or ())]
-        words += [str(table)] if columns is None else lost
-    return ", ".join(words)
+def swap_back(snapshot: Snapshot, number: int, force: bool) -> Steps:
+    """Yield what swaps a backup and the current pair."""
+    current = snapshot.database
+    backup = snapshot.backups[number]
+    waiting = snapshot.beside.name
+    backups = dict(snapshot.backups)
+    migrations = snapshot.migrations
+    if current.oid:
+        pairs = [(backup.name, waiting), (current.name, backup.name), (waiting, current.name)]
+        backups[number] = current
+    else:
+        pairs = [(backup.name, current.name)]
+        del backups[number]
+        if number in snapshot.folders and not fits(backup, migrations):
+            yield from set_migrations_aside(snapshot)
+            migrations = None
+    yield from remove_beside(snapshot, snapshot.beside.oid)
+    yield rename(snapshot, pairs, force)
+    swapped = replace(snapshot, database=backup, backups=backups, migrations=migrations)
+    yield from swap_moves(swapped, number)
 
 
-def carry(state: State, source: Database, called: str) -> Iterator[Step]:
-    """Yield a step for each table; `called` is the name that the source has by then.
+def rename(
+    snapshot: Snapshot, pairs: Sequence[tuple[str, str]], force: bool, building: str = ""
+) -> Step:
+    """Return the step that renames databases in one transaction; `building` is ready then.
 
-    The generator of a key goes on where it was.
+    RENAME takes a lock at which who connects has to wait, and then waits for the sessions that
+    are being terminated: who connects again at once comes too late (ALTER DATABASE).
     """
-    for model, table in rows_to_copy(state, source):
-        columns = [one for one in model.columns if one in table.columns]
-        names = ", ".join(map(identifier, columns))
-        old = identifier(table.schema, table.name)
-        new = identifier(model.schema or "public", model.name)
-        after = [
-            f"SELECT setval(pg_get_serial_sequence({literal(new)}, {literal(key)}),"
-            f" greatest({last}, max({identifier(key)}))) FROM {new}"
-            for key, last in table.last.items()
-            if key in columns
-        ]
-        out = psql(called, f"COPY (SELECT {names} FROM {old}) TO STDOUT")
-        into = psql(state.database.name, f"COPY {new} ({names}) FROM STDIN", *after)
-        rows = table.rows or 0
-        yield replace(out, title=f"copy {model}: {rows:,} rows", into=into, rows=rows)
+    statements = []
+    if force:
+        statements.append(terminate_sessions([old for old, _ in pairs]))
+    for old, new in pairs:
+        statements.append(f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)}")
+    if building:
+        statements.append(f"COMMENT ON DATABASE {identifier(building)} IS NULL")
+    renames = [f"{old} to {new}" for old, new in pairs]
+    title = f"rename {', '.join(renames)}"
+    if len(pairs) == 3:
+        title = f"swap {pairs[0][0]} and {pairs[1][0]}"
+    return psql(snapshot.server.maintenance, *statements, title=title, commits=True)
 
 
-def mark(state: State, source: Database | None) -> Step:
-    """Make the step that notes in the database's comment whose rows are still to be copied."""
-    text = literal(UNFINISHED.format(source.oid)) if source else "NULL"
-    sql = f"COMMENT ON DATABASE {identifier(state.database.name)} IS {text}"
-    title = "note that the copy has begun" if source else "note that the copy is complete"
-    return psql("postgres", sql, title=title)
+def terminate_sessions(databases: Sequence[str]) -> str:
+    """Return the statement that terminates all other sessions of some databases."""
+    names = ", ".join(literal(name) for name in databases)
+    return (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        f" WHERE pid <> pg_backend_pid() AND usename IS NOT NULL AND datname IN ({names})"
+    )
 
 
-def swap_folders(state: State, number: int) -> Iterator[Step]:
-    """Yield the renames that are left of a swap of folders, which may have been begun.
+def copy_pair(snapshot: Snapshot, force: bool) -> Steps:
+    """Yield what keeps a copy of the current pair.
 
-    If a KEEP was killed, there is no database, and `migrations` are those of the kept one.
+    CREATE DATABASE takes a lock at which who connects has to wait, and then waits for the
+    sessions that are there; so they are terminated a second after it has begun.
     """
-    kept, waits = numbered("migrations", number), numbered("migrations", 0)
-    both, waiting = number in state.folders, 0 in state.folders
-    if state.migrations is not None and not waiting and (both or state.database.oid):
-        yield command("mv", "migrations", waits if both else kept)
-        waiting = both
-    if both:
-        yield command("mv", kept, "migrations")
-    if waiting:
-        yield command("mv", waits, kept)
+    name = snapshot.database.name
+    copy = command("createdb", "-T", name, snapshot.backup)
+    title = str(copy)
+    if force and snapshot.database.sessions:
+        terminate = ["SELECT pg_sleep(1)", terminate_sessions([name])]
+        copy = replace(psql(snapshot.server.maintenance, *terminate), pipe_to=copy)
+    yield replace(copy, title=title, database=snapshot.backup, creates=True)
+    if snapshot.migrations is not None:
+        yield command("cp", "-R", "migrations", numbered("migrations", snapshot.number))
 
 
-def unfinished_swap(state: State) -> list[Step]:
-    """Give the renames that an undo which was killed has left, seen by the revision recorded."""
-    recorded, number = state.database.revisions, 0
-    alone = (n for n in state.kept if n not in state.folders)
-    places = (n for n, revisions in state.folders.items() if n and recorded <= revisions)
-    if recorded and not recorded <= (state.migrations or frozenset()):
-        number = next(places, 0)
-    elif 0 in state.folders:  # only the last rename is left
-        number = next(alone, state.number)
-    return list(swap_folders(state, number)) if number else []
+def drop_pair(database: Database, number: int, folder: bool, force: bool) -> Steps:
+    """Yield what removes a backup and, if that is its own, the folder of its migrations."""
+    yield dropdb(database.name, force)
+    if folder:
+        yield command("rm", "-r", numbered("migrations", number))
 
 
-def put_back(before: State, now: State, made: int) -> Iterator[Step]:
-    """Yield what brings a kept pair back; dropped is only what our own createdb `made`."""
-    number, new = before.number, now.database
-    if new.oid and new.oid == made:
-        yield command("dropdb", "--force", new.name)
-    if number in {*now.kept} - {*before.kept}:
-        yield rename((now.kept[number].name, new.name))
-    moved = number in {*now.folders} - {*before.folders}
-    if now.migrations is not None and (moved or before.migrations is None):
-        yield command("rm", "-r", "migrations")
-    if moved:
-        yield command("mv", numbered("migrations", number), "migrations")
+def drop_copy(before: Snapshot, now: Snapshot, created: Mapping[str, int]) -> Steps:
+    """Yield what removes a copy that was `created`, unless it has more rows than what it copied."""
+    number = before.number
+    copy = now.backups.get(number, Database(""))
+    ours = copy.oid != 0 and copy.oid == created.get(copy.name)
+    rows = {table.oid: table.rows or 0 for table in now.database.seen_tables}
+    unseen = [table for table in before.database.tables_with_rows if table.rows is None]
+    lost = [
+        table
+        for table in before.database.tables_with_rows
+        if rows.get(table.oid, 0) < (table.rows or 0)
+    ]
+    if ours and not lost and not unseen:
+        yield from drop_pair(copy, number, number in now.folders, force=True)
 
 
-def createdb(state: State) -> Step:
-    """Make the step that creates the database with the encoding and locale of the old one.
+def dropdb(name: str, force: bool) -> Step:
+    """Return the step that drops a database."""
+    if force:
+        return command("dropdb", "--force", name)
+    return command("dropdb", name)
 
-    A first one is UTF8. See CREATE DATABASE: what differs from template1 needs template0.
+
+def wanted_locale(snapshot: Snapshot) -> Sequence[str]:
+    """Return the encoding and locale of a new database: those of the old one; a first is UTF8."""
+    old = snapshot.database
+    if not old.oid and snapshot.backups:
+        old = next(iter(snapshot.backups.values()))
+    if old.locale:
+        return old.locale
+    if snapshot.template.locale[0] == "UTF8":
+        return snapshot.template.locale
+    return ["UTF8", "C", "C"]  # a locale has an encoding
+
+
+def template(snapshot: Snapshot) -> Database:
+    """Return the database that a new one is a copy of (CREATE DATABASE).
+
+    What differs from template1 needs template0. So does a server without a database postgres,
+    as we are connected to template1 there.
     """
-    newest = next(iter(state.kept.values()), state.database)
-    old, theirs = state.database if state.database.oid else newest, state.template.locale
-    first = theirs if theirs[0] == "UTF8" else ["UTF8", "C", "C"]  # a locale has an encoding
-    encoding, collate, ctype = wanted = old.locale or first
-    options = ["-E", encoding, f"--lc-collate={collate}", f"--lc-ctype={ctype}", "-T", "template0"]
-    return command("createdb", *(options if wanted != theirs else []), state.database.name)
+    differs = wanted_locale(snapshot) != snapshot.template.locale
+    if differs or snapshot.server.maintenance == snapshot.template.name:
+        return Database("template0")
+    return snapshot.template
+
+
+def createdb(snapshot: Snapshot, name: str, comment: str = "") -> Step:
+    """Return the step that creates a database like the old one."""
+    argv = ["createdb"]
+    locale = wanted_locale(snapshot)
+    if locale != snapshot.template.locale:
+        encoding, collate, ctype = locale
+        argv += ["-E", encoding, f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
+    if template(snapshot) != snapshot.template:
+        argv += ["-T", "template0"]
+    if name.startswith("-"):
+        argv.append("--")
+    argv.append(name)
+    title = ""
+    if comment:
+        title = f"createdb {quote(name)}"
+        argv.append(comment)
+    return Step(argv, title=title, database=name, creates=True)

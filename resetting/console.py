@@ -1,118 +1,165 @@
-"""Everything that is shown or asked, and the only `print`; decides nothing."""
+"""Everything that is printed or asked, and the only `print`; decides nothing."""
 
-import contextlib
 import os
 import shutil
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
-from . import Problem, Refused, Step, quote, tilde
-from .settings import SHOWN, Settings
-from .state import State
+from .problems import Hint, Problem, Refused
+from .settings import NON_SECRET_VARIABLES, Settings
+from .steps import Step, quote, tilde
 
-LABEL, STEP, WIDTH = 13, 52, 80  # columns of the labels, of a step, of a line
-BOLD, RED, GREEN = 1, 31, 32
+WIDTH = 80
+LABEL_WIDTH = 13
+STEP_WIDTH = 52
+SHOWN_LINES = 12  # of the output of a command that failed
+BOLD = 1
+RED = 31
+GREEN = 32
 
 
-def plain(error: bool = False) -> bool:
-    """Say whether a stream is to have no colours and nothing that moves."""
-    stream = sys.stderr if error else sys.stdout
-    return not stream.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+def is_plain(error: bool = False) -> bool:
+    """Return whether a stream is to have no colours and nothing that moves."""
+    stream = sys.stdout
+    if error:
+        stream = sys.stderr
+    dumb = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return dumb or not stream.isatty()
+
+
+def allow_any_character() -> None:
+    """Have what the terminal's encoding lacks printed as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def say(text: str = "", colour: int = 0, end: str = "\n", error: bool = False) -> None:
     """Print, in an ANSI colour on a terminal; a reader that has gone does not stop a reset."""
-    stream = sys.stderr if error else sys.stdout
-    painted = f"\x1b[{colour}m{text}\x1b[0m" if colour and text and not plain(error) else text
+    stream = sys.stdout
+    if error:
+        stream = sys.stderr
+    if colour and text and not is_plain(error):
+        text = f"\x1b[{colour}m{text}\x1b[0m"
     try:
-        print(painted, end=end, file=stream, flush=True)
+        print(text, end=end, file=stream, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def folded(text: str, margin: str = "") -> str:
-    """Give sentences in lines of a terminal's usual width; a list below them is indented."""
-    first, *listed = [textwrap.wrap(line, WIDTH - len(margin) - 2) for line in text.splitlines()]
-    return f"\n{margin}".join([*first, *(f"  {line}" for lines in listed for line in lines)])
+    """Return sentences in lines of a terminal's usual width, all but the first behind a margin.
+
+    A list below them is indented.
+    """
+    lines: list[str] = []
+    width = WIDTH - len(margin) - 2
+    for line in text.splitlines():
+        indent = margin
+        if lines:
+            indent += "  "
+        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False):
+            lines.append(f"{indent}{part}")
+    return "\n".join(lines)[len(margin) :]
 
 
-def advise(advice: Iterable[tuple[str, str]], error: bool = False) -> None:
-    """Print commands that help, unbroken, each with what it is for behind it, or below."""
-    for command, purpose in advice:
-        gap = "  " if len(command) + len(purpose) + 10 <= WIDTH else "\n      "
-        say(f"      {command}{gap}# {purpose}" if purpose else f"      {command}", error=error)
+def show_hints(hints: Iterable[Hint], error: bool = False) -> None:
+    """Print commands that help, each alone on its line below its purpose."""
+    for hint in hints:
+        say(f"    To {hint.purpose}:", error=error)
+        say(f"      {hint.command}", error=error)
 
 
-def show(one: Problem, colour: int = 0, error: bool = True) -> None:
+def show(problem: Problem, colour: int = 0, error: bool = True) -> None:
     """Print a problem, and what helps."""
-    margin = "" if colour else "  "
-    say(margin + folded(one.what, margin), colour, error=error)
-    advise(one.advice, error)
+    margin = "  "
+    if colour:
+        margin = ""
+    say(margin + folded(problem.message, margin), colour, error=error)
+    show_hints(problem.hints, error)
 
 
 def row(label: str, text: str) -> None:
     """Print a row of the heading."""
-    say(label.ljust(LABEL), BOLD, end="")
-    say(folded(text, " " * LABEL))
+    say(label.ljust(LABEL_WIDTH), BOLD, end="")
+    say(folded(text, "".ljust(LABEL_WIDTH)))
 
 
-def target(settings: Settings) -> None:
-    """Print which checkout and which database this is about, before it is looked at."""
-    checkout, prefix = settings.checkout, Path(sys.prefix)
-    venv = prefix.relative_to(checkout) if checkout in prefix.parents else tilde(prefix)
-    with contextlib.suppress(OSError):
-        git = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
-        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    row("Backscope", f"{tilde(checkout)}{f' ({commit})' if commit else ''}, venv {venv}")
+def show_target(settings: Settings, commit: str) -> None:
+    """Print which checkout and which database this is about, before it is inspected."""
+    checkout = tilde(settings.checkout)
+    if commit:
+        checkout += f" ({commit})"
+    prefix = Path(sys.prefix)
+    environment = tilde(prefix)
+    if settings.checkout in prefix.parents:
+        environment = str(prefix.relative_to(settings.checkout))
+    row("Backscope", f"{checkout}, venv {environment}")
+    database = f"{settings.database} on {settings.server_label} as {settings.user}"
     kind = settings.values["APP_ENVIRONMENT"]
-    where = f"{settings.database} on {settings.where} as {settings.user}"
-    row("Database", where if kind == "development" else f"{where}, {kind}")
+    if kind != "development":
+        database += f", {kind}"
+    row("Database", database)
     for name in settings.overrides:
-        dotenv = settings.dotenv.get(name, "not set")
-        row("", f"{name} is {settings.values[name]} in the environment, {dotenv} in .env")
+        in_dotenv = settings.dotenv.get(name, "not set")
+        row("", f"{name} is {settings.values[name]} here, {in_dotenv} in .env")
 
 
-def output(lines: Sequence[str]) -> None:
+def show_output(lines: Sequence[str]) -> None:
     """Print the last lines of a command; of a traceback, the exception."""
-    starts = [n for n, line in enumerate(lines) if line.startswith("Traceback (most recent")]
-    trace = lines[starts[-1] + 1 :] if starts else []
-    shown = [line for line in trace if not line.startswith("  ")][:8] or lines[-12:]
-    say("".join(f"      {line[:1000]}\n" for line in shown if line.strip()), end="")
+    shown = [line for line in lines if line.strip()][-SHOWN_LINES:]
+    _, traceback, exception = "\n".join(lines).rpartition("Traceback (most recent call last):")
+    if traceback:
+        trace = exception.splitlines()
+        shown = [line for line in trace if line.strip() and not line.startswith("  ")][:8]
+    for line in shown:
+        say(f"      {line[:1000]}")
 
 
-def ask(sentence: str, answer: str, ways: Sequence[tuple[str, str]], confirm: str) -> None:
+def confirm(sentence: str, answer: str, ways: Sequence[Hint], beforehand: Hint) -> None:
     """Have `answer` typed; raise Refused if nobody sees the question, or another is typed."""
     say()
     say(folded(sentence), BOLD)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
-        what = "The question cannot be asked, as this is not a terminal."
-        raise Refused(Problem(what, *ways, (confirm, "answers beforehand")))
-    advise(ways)
-    say(f"Type {answer if '@' in answer else 'its name'} to go on: ", end="")
-    if sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n") != answer:
+        message = "The question cannot be asked, as this is not a terminal."
+        raise Refused(Problem(message, *ways, beforehand))
+    show_hints(ways)
+    wanted = "the database name"
+    if "@" in answer:
+        wanted = answer
+    say(f"Type {wanted} to continue: ", end="")
+    typed = sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
+    if typed != answer:
         raise Refused(Problem(f"What was typed is not {answer}."))
 
 
-def dry_run(steps: Iterable[Step], state: State) -> None:
+def show_dry_run(steps: Iterable[Step], settings: Settings) -> None:
     """Print the commands, with their server, as a shell can run them; it stops at a failure.
 
     Each line ends with &&, so that lines may be joined.
     """
-    settings, environ, own = state.settings, state.settings.environ, Path(sys.executable).parent
-    stronger = [n for n in ("PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR") if n in environ]
-    names = ("PGHOST", "PGPORT", "PGUSER", "PGOPTIONS", *(one for one in SHOWN if one in environ))
-    pairs = {n: text for n, text in settings.children().items() if n in names}
-    lines = [f"unset {' '.join(stronger)}"] if stronger else []
-    lines.append("export " + " ".join(f"{name}={quote(text)}" for name, text in pairs.items()))
-    if shutil.which("flask", path=environ.get("PATH")) != str(own / "flask"):
-        lines.append(f"PATH={quote(str(own))}:$PATH")
+    environ = settings.environ
+    lines = []
+    stronger = [name for name in ("PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR") if name in environ]
+    if stronger:
+        lines.append(f"unset {' '.join(stronger)}")
+    given = [name for name in NON_SECRET_VARIABLES if name in environ]
+    pinned = settings.child_environment()
+    pairs = []
+    for name in ("PGHOST", "PGPORT", "PGUSER", "PGOPTIONS", *given):
+        if name in pinned:
+            pairs.append(f"{name}={quote(pinned[name])}")
+    lines.append(f"export {' '.join(pairs)}")
+    folder = Path(sys.executable).parent
+    if shutil.which("flask", path=environ.get("PATH")) != str(folder / "flask"):
+        lines.append(f"PATH={quote(str(folder))}:$PATH")
     lines.append(f"cd {quote(str(settings.checkout))}")
     if "PGPASSWORD" not in environ and "%" not in settings.values["POSTGRES_PASSWORD"]:
         lines.append('export PGPASSWORD="${POSTGRES_PASSWORD:-$(dotenv get POSTGRES_PASSWORD)}"')
-    say(" &&\n".join([*lines, *map(str, steps)]))
+    lines += [str(step) for step in steps]
+    say(" &&\n".join(lines))
 
 
 class StepLine:
@@ -120,22 +167,38 @@ class StepLine:
 
     def __init__(self, head: str, step: Step, verbose: bool) -> None:
         """Print it before the step runs; `apart` from its output, if that is to be shown."""
-        self.apart, self.rows, self.seconds = verbose or step.asks, step.rows, 0
-        self.text = head + (str(step) if verbose or not step.title else step.title)
-        say(self.text.ljust(0 if self.apart else STEP), end="\n" if self.apart else "")
+        self.rows = step.rows
+        self.seconds = 0
+        self.apart = verbose or step.interactive
+        self.text = f"{head}{step}"
+        if step.title and not verbose:
+            self.text = f"{head}{step.title}"
+        if self.apart:
+            say(self.text)
+        else:
+            say(self.text.ljust(STEP_WIDTH), end="")
 
     def tick(self, seconds: int, progress: Callable[[], Mapping[str, Any]]) -> None:
         """Count the seconds, or the rows of a copy, once a second; say for whom it waits."""
-        if seconds > self.seconds and not self.apart and not plain():
-            self.seconds, seen, text = seconds, progress(), self.text
-            if seen.get("pid"):
-                text += f" waits for {seen['role']}, pid {seen['pid']}"
-            elif self.rows and seen.get("rows") is not None:
-                text = f"{text.rpartition(':')[0]}: {seen['rows']:,} of {self.rows:,}"
-            say(f"\r\x1b[K{text[: WIDTH - 9].ljust(STEP)} {seconds:4} s", end="")
+        if seconds <= self.seconds or self.apart or is_plain():
+            return
+        self.seconds = seconds
+        seen = progress()
+        text = self.text
+        if seen.get("pid"):
+            text += f" waits for {seen['role']}, pid {seen['pid']}"
+        elif self.rows and seen.get("rows") is not None:
+            title = text.rpartition(":")[0]
+            text = f"{title}: {seen['rows']:,} of {self.rows:,}"
+        say(f"\r\x1b[K{text[: WIDTH - 9].ljust(STEP_WIDTH)} {seconds:4} s", end="")
 
     def end(self, seconds: float, mark: str) -> None:
         """Print how long the step took, and what was wrong with it."""
-        again = "\r\x1b[K" + self.text.ljust(STEP) if self.seconds else " " * STEP * self.apart
-        say(f"{again} {seconds:4.1f} s{'  ' * bool(mark)}", end="")
+        if self.apart:
+            say("".ljust(STEP_WIDTH), end="")
+        elif self.seconds:
+            say("\r\x1b[K" + self.text.ljust(STEP_WIDTH), end="")
+        say(f" {seconds:4.1f} s", end="")
+        if mark:
+            say("  ", end="")
         say(mark, RED)

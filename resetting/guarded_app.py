@@ -12,53 +12,59 @@ import json
 import os
 import sys
 
-WHO = """
+IDENTITY = """
     SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text,
            pg_catalog.current_database()::text, current_user::text, oid::int8
     FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"""
 
 
-def stranger(connection, target):
-    """Say in a sentence what a DB-API connection is, if it is not the target; else nothing."""
-    ours = f"{target['database']} as {target['user']}"
+def describe_mismatch(connection, target):
+    """Return in a sentence what a DB-API connection is, if it is not the target; else ""."""
+    expected = f"{target['database']} as {target['user']}"
     try:
         cursor = connection.cursor()
-        cursor.execute(WHO)
+        cursor.execute(IDENTITY)
         started, database, user, oid = cursor.fetchone()
         for statement in target["session"]:  # an engine may have options of its own
             cursor.execute(statement)
         connection.commit()
     except Exception as error:  # it is no PostgreSQL, or none that answers
-        return f"Backscope opened something that is not {ours} ({type(error).__name__})."
-    same = (database, user, started) == (target["database"], target["user"], target["started"])
-    same = same and target["oid"] in (0, oid)
-    other = "" if started == target["started"] else " on another server"
-    return "" if same else f"Backscope opened {database} as {user}{other} (oid {oid}), not {ours}."
+        name = type(error).__name__
+        return f"Backscope opened something that is not {expected} ({name})."
+    same_server = started == target["started"]
+    same_name = (database, user) == (target["database"], target["user"])
+    same_oid = target["oid"] in (0, oid)
+    if same_server and same_name and same_oid:
+        return ""
+    found = f"{database} as {user}"
+    if not same_server:
+        found += " on another server"
+    return f"Backscope opened {found} (oid {oid}), not {expected}."
 
 
 def stop(sentence):
-    """End this process at once, so that nothing can catch it and go on."""
+    """End this process at once, so that nothing can catch it and continue."""
     print(sentence, "It was closed before a statement ran.", file=sys.stderr, flush=True)
     os._exit(1)
 
 
 def load(target, stop=stop):
-    """Load the app that flask would load; `stop` is told what it opens that is not the target."""
+    """Return the app that flask would load; `stop` is told what it opens that is not the target."""
+    here = os.path.dirname(os.path.realpath(__file__))
+    hidden = (here, os.path.dirname(here))  # Backscope is not to find what is in there
+    sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") not in hidden]
+    sys.path.insert(0, os.getcwd())
     from flask.cli import ScriptInfo, load_dotenv
     from sqlalchemy import event
     from sqlalchemy.pool import Pool
 
     def connected(connection, record):
-        sentence = stranger(connection, target)
+        sentence = describe_mismatch(connection, target)
         if sentence:
             connection.close()
             stop(sentence)
 
     event.listen(Pool, "connect", connected, insert=True)
-    here = os.path.dirname(os.path.realpath(__file__))
-    ours = (here, os.path.dirname(here))  # Backscope is not to find what is in there
-    sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") not in ours]
-    sys.path.insert(0, os.getcwd())
     for name in ("FLASK_APP", "FLASK_SKIP_DOTENV"):
         os.environ.pop(name, None)
     os.environ.update(target["flask"])
@@ -67,75 +73,178 @@ def load(target, stop=stop):
     app = ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()
     gc.freeze()
     gc.enable()
-    for name in [one for one in os.environ if one.startswith("FLASK_DB_")]:
-        del os.environ[name]  # of some .env; it would have migrations in another folder
+    for name in list(os.environ):
+        if name.startswith("FLASK_DB_"):  # of some .env; it would have migrations elsewhere
+            del os.environ[name]
     return app
 
 
-def tell(app, target, told):
-    """Add to `told` what the tool has to know of the app (state.App); give what is wrong."""
+def wait_for_turn(target):
+    """Wait until the step's turn has come, and learn which oid is the target's.
+
+    If the tool ends without a word, so does this process, having opened nothing.
+    """
+    with os.fdopen(target["gate"]) as gate:
+        line = gate.readline()
+    if not line:
+        os._exit(1)
+    target["oid"] = int(line)
+
+
+def describe_app(app, target, report):
+    """Add to the report what the tool has to know of the app (snapshot.App); return an error."""
     from sqlalchemy.schema import sort_tables_and_constraints
 
-    told["production"] = bool(app.config.get("PRODUCTION"))
+    report["production"] = bool(app.config.get("PRODUCTION"))
     migrate = app.extensions.get("migrate")
     if not migrate or migrate.directory != "migrations":
         return "Backscope's `flask db` does not use the folder migrations."
     metadata = migrate.db.metadata
-    tables = [one for one, _ in sort_tables_and_constraints(metadata.tables.values())]
-    told["models"] = []
-    for table in tables[:-1]:  # the last one has the constraints of a cycle
-        stored = [one for one in table.columns if one.computed is None]
-        required = [c.name for c in stored if c.primary_key or not (c.nullable or c.server_default)]
-        model = {"schema": table.schema, "name": table.name, "required": required}
-        told["models"].append({**model, "columns": [one.name for one in stored]})
+    if not metadata.tables:
+        return "Backscope's app has no models."
     with app.app_context():
-        for engine in migrate.db.engines.values() if target["oid"] else ():
-            with engine.connect() as connection:
-                if target["compares"] and engine is migrate.db.engine:
-                    with contextlib.suppress(Exception):  # what Alembic cannot read
-                        told["differences"] = compare(connection, metadata)
-            engine.dispose()
-    return "" if metadata.tables else "Backscope's app has no models."
+        engines = list(migrate.db.engines.values())
+        main = migrate.db.engine
+    plain = type(main.dialect)(paramstyle="named")  # others write each % twice
+    tables = [table for table, _ in sort_tables_and_constraints(metadata.tables.values())]
+    for table in tables[:-1]:  # the last one has the constraints of a cycle
+        columns = [describe_column(column, plain) for column in table.columns]
+        model = {"schema": table.schema, "name": table.name, "columns": columns}
+        report["models"].append(model)
+    for engine in engines:
+        open_once(engine, target)
+    if target["compare_with"]:
+        target.update(database=target["compare_with"], oid=0)
+        compare(main, metadata, target, report)
+    return ""
 
 
-def compare(connection, metadata):
-    """Give what `flask db migrate` would change, in Alembic's words, but for constraints."""
+def open_once(engine, target):
+    """Have an engine connect, which the guard sees.
+
+    Where the target has to be created yet, its server's maintenance database is opened in its
+    place (SQLAlchemy, "Dialect Events", `do_connect`), so that all else is compared.
+    """
+    from sqlalchemy import event
+
+    name = target["database"]
+
+    def replace_missing(dialect, record, arguments, parameters):
+        if parameters.get("dbname") == name:
+            parameters["dbname"] = target["database"] = target["maintenance"]
+
+    if not target["exists"]:
+        event.listen(engine, "do_connect", replace_missing)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
+        target["database"] = name
+
+
+def describe_column(column, dialect):
+    """Return what the tool has to know of a column of the models (snapshot.Column)."""
+    from sqlalchemy import literal
+
+    increment = 0
+    if column is column.table._autoincrement_column:
+        increment = 1
+    if column.identity is not None:
+        increment = column.identity.increment or 1
+    fill = None
+    if getattr(column.default, "is_scalar", False):
+        with contextlib.suppress(Exception):  # a type that has no literal
+            value = literal(column.default.arg, column.type)
+            fill = str(value.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    optional = column.nullable or column.server_default is not None or increment != 0
+    return {
+        "name": column.name,
+        "required": not optional,
+        "fill": fill,
+        "increment": increment,
+        "computed": column.computed is not None,
+    }
+
+
+def compare(engine, metadata, target, report):
+    """Add to the report what `flask db migrate` would change, in Alembic's words."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
+    from sqlalchemy import create_engine
 
     schemas = any(table.schema for table in metadata.tables.values())
     options = {"compare_type": True, "include_schemas": schemas}
-    found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
-    words = []
-    for kind, *rest in (c for one in found for c in (one if isinstance(one, list) else [one])):
-        if kind.endswith(("_table", "_column")) or kind.startswith("modify_"):
-            table = getattr(rest[0], "fullname", "")
-            what = table or f"{rest[1]}.{getattr(rest[2], 'name', rest[2])}"
-            words.append(f"{kind.replace('_', ' ')} {what}")
-    return words
+    current = create_engine(engine.url.set(database=target["compare_with"]))
+    with contextlib.suppress(Exception), current.connect() as connection:  # Alembic cannot read all
+        context = MigrationContext.configure(connection, opts=options)
+        differences = []
+        for found in compare_metadata(context, metadata):
+            if isinstance(found, list):
+                differences += found
+            else:
+                differences.append(found)
+        found = [one for one in differences if not is_primary_key(one, metadata)]
+        report["differences"] = [describe_difference(one) for one in found]
+        for kind, *rest in differences:
+            if kind == "modify_type":
+                _, table, column, _, old, new = rest
+                names = [one.compile(dialect=engine.dialect) for one in (old, new)]
+                types = " -> ".join(names).lower().replace(", ", ",")
+                report["type_changes"].append(f"{table}.{column}: {types}")
+
+
+def is_primary_key(difference, metadata):
+    """Return whether a unique constraint repeats the primary key: PostgreSQL makes none."""
+    kind, constraint, *_ = difference
+    if kind != "add_constraint":
+        return False
+    table = metadata.tables[constraint.table.key]
+    key = {column.name for column in table.primary_key.columns}
+    return {column.name for column in constraint.columns} == key
+
+
+def describe_difference(difference):
+    """Return an operation of Alembic's in words (Alembic, "compare_metadata")."""
+    kind, *rest = difference
+    verb = kind.replace("_", " ")
+    if kind.endswith(("_table", "_table_comment")):
+        return f"{verb} {rest[0].fullname}"
+    if rest[0] is None or isinstance(rest[0], str):  # schema, table, column
+        column = getattr(rest[2], "name", rest[2])
+        return f"{verb} {rest[1]}.{column}"
+    columns = ", ".join(column.name for column in rest[0].columns)
+    return f"{verb} {rest[0].name or columns} of {rest[0].table.name}"
 
 
 def probe():
     """Print what there is to tell as JSON, and end at once: tearing down an app takes long."""
     import flask_migrate  # noqa: F401  this takes a while, in which the tool looks at the server
 
-    out, told = os.fdopen(os.dup(1), "w"), {}
+    answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever Backscope prints is no answer
     target = json.loads(sys.stdin.readline())
+    report = {"models": [], "type_changes": []}
 
-    def answer(error):
-        print(json.dumps({**told, "error": error}), file=out, flush=True)
+    def finish(error):
+        print(json.dumps({**report, "error": error}), file=answer, flush=True)
         os._exit(0)
 
     try:
-        answer(tell(load(target, stop=answer), target, told))
+        finish(describe_app(load(target, stop=finish), target, report))
     except BaseException as error:  # whatever the app raises; without the SQL of SQLAlchemy
-        said = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
-        line = said[-1 if "Traceback" in str(error) else 0]
-        answer(f"{type(error).__name__}: {line.strip()}")
+        text = str(getattr(error, "orig", None) or error).strip()
+        lines = text.splitlines() or [""]
+        line = lines[0]
+        if "Traceback" in text:
+            line = lines[-1]
+        finish(f"{type(error).__name__}: {line.strip()}")
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # this folder, whose modules are not for Backscope
     probe()
 elif "BACKSCOPE_RESET_TARGET" in os.environ:
-    app = load(json.loads(os.environ.pop("BACKSCOPE_RESET_TARGET")))
+    target = json.loads(os.environ.pop("BACKSCOPE_RESET_TARGET"))
+    app = load(target)
+    if "gate" in target:
+        wait_for_turn(target)

@@ -1,22 +1,36 @@
--- All SQL that looks. It is read-only.
+-- All SQL that inspects. It is read-only.
 
--- name: about
-SELECT extract(epoch FROM pg_postmaster_start_time())::text AS started,
-       rolsuper OR rolcreatedb AS creates
-FROM pg_roles WHERE rolname = current_user
+-- name: server
+SELECT current_setting('server_version_num')::int AS version,
+       extract(epoch FROM pg_postmaster_start_time())::text AS started,
+       pg_is_in_recovery() AS standby,
+       coalesce((SELECT rolsuper OR rolcreatedb FROM pg_roles
+                 WHERE rolname = current_user), false) AS may_create,
+       coalesce((SELECT rolname::text FROM pg_roles WHERE rolsuper AND rolcanlogin
+                 ORDER BY oid LIMIT 1), '') AS superuser,
+       current_database()::text AS maintenance
 
 -- name: databases
 -- The one renamed or altered last comes first.
 SELECT datname AS name, oid::int8, pg_get_userbyid(datdba) AS owner,
-       pg_has_role(datdba, 'USAGE') AS owned, datconnlimit <> -2 AS whole,
+       pg_has_role(datdba, 'USAGE') AS owned, datconnlimit <> -2 AS valid,
        coalesce(shobj_description(oid, 'pg_database'), '') AS comment,
        ARRAY[pg_encoding_to_char(encoding), datcollate::text, datctype::text] AS locale,
        CASE WHEN has_database_privilege(oid, 'CONNECT')
        THEN pg_size_pretty(pg_database_size(oid)) ELSE '?' END AS size
 FROM pg_database ORDER BY age(xmin)
 
+-- name: outdated_collations
+-- Since PostgreSQL 15: the databases that createdb refuses to copy (ALTER DATABASE, "Notes").
+SELECT datname AS value FROM pg_database
+WHERE datcollversion <> pg_database_collation_actual_version(oid)
+
 -- name: oid
-SELECT oid::int8 FROM pg_database WHERE datname = %s
+SELECT oid::int8 AS value FROM pg_database WHERE datname = %s
+
+-- name: inside
+-- Whether our role may create tables where the search path does.
+SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS value
 
 -- name: sessions
 -- Those of others on this database, in words, and the tables that they lock.
@@ -24,9 +38,9 @@ SELECT oid::int8 FROM pg_database WHERE datname = %s
 SELECT pid, locks,
        concat_ws(', ', 'pid ' || pid, 'role ' || usename, nullif(application_name, ''),
                  host(client_addr) || ' port ' || client_port,
-                 coalesce(state, 'there') || ' since ' ||
+                 coalesce(state, 'connected') || ' since ' ||
                  to_char(coalesce(xact_start, state_change, backend_start), 'YYYY-MM-DD HH24:MI:SS'),
-                 'locks ' || locks[1]) AS words
+                 'locks ' || locks[1]) AS description
 FROM pg_stat_activity a, LATERAL (
   SELECT ARRAY(SELECT DISTINCT relname || ' in ' || mode
                FROM pg_locks l JOIN pg_class c ON c.oid = relation
@@ -37,33 +51,56 @@ AND coalesce(backend_type, 'client backend') = 'client backend'
 AND coalesce(application_name, '') NOT LIKE 'backscope-reset%' ORDER BY backend_start, pid
 
 -- name: tables
--- Whatever holds rows, but for the server's own and temporary ones. `last` has the number
--- that was given out last for each generated key.
-SELECT nspname AS schema, relname AS name, c.oid::int8,
-       coalesce(pg_relation_filenode(c.oid), 0)::int8 AS file,
-       pg_table_is_visible(c.oid) AS visible,
-       greatest(reltuples::int8, pg_stat_get_live_tuples(c.oid)) AS estimate,
+-- Whatever holds rows, but for the server's own, an extension's and temporary ones.
+-- `sequence_values` has the number that was given out last for each generated key.
+SELECT nspname AS schema, relname AS name, c.oid::int8, pg_table_is_visible(c.oid) AS visible,
        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid
              AND attnum > 0 AND NOT attisdropped ORDER BY attnum) AS columns,
+       ARRAY(SELECT concat_ws(' ', 'column', attname, format_type(atttypid, atttypmod),
+                              CASE WHEN attnotnull THEN 'NOT NULL' END,
+                              CASE WHEN atthasdef THEN 'with a default' END)
+             FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+             UNION ALL
+             SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = c.oid
+             UNION ALL
+             SELECT concat_ws(' ', 'constraint', conname, pg_get_constraintdef(oid))
+             FROM pg_constraint WHERE conrelid = c.oid
+             UNION ALL
+             SELECT pg_get_triggerdef(oid) FROM pg_trigger
+             WHERE tgrelid = c.oid AND NOT tgisinternal
+             UNION ALL
+             SELECT concat_ws(' ', 'grant of', privilege_type, 'to', grantee::regrole)
+             FROM aclexplode(relacl) WHERE grantee <> relowner) AS structure,
        (SELECT coalesce(json_object_agg(attname, given), '{}')
         FROM pg_depend d JOIN pg_class s ON s.oid = objid AND s.relkind = 'S'
         JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid,
         LATERAL (SELECT CASE WHEN has_sequence_privilege(s.oid, 'SELECT, USAGE')
                  THEN pg_sequence_last_value(s.oid) END) AS last (given)
-        WHERE refobjid = c.oid AND deptype IN ('a', 'i') AND given IS NOT NULL) AS last
+        WHERE refobjid = c.oid AND deptype IN ('a', 'i') AND given IS NOT NULL) AS sequence_values
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p', 'm', 'f') AND relpersistence <> 't' AND NOT relispartition
-AND c.oid >= 16384 ORDER BY relname, nspname
+AND c.oid >= 16384
+AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND deptype = 'e')
+ORDER BY relname, nspname
 
--- name: others
+-- name: other_objects
 -- What else would be lost with a database, but for what belongs to an extension.
-SELECT kind, count(*)::int
+SELECT kind, array_agg(oid::int8) AS oids
 FROM (SELECT oid, 'view' FROM pg_class WHERE relkind = 'v'
       UNION ALL SELECT oid, 'function' FROM pg_proc
       UNION ALL SELECT oid, 'large object' FROM pg_largeobject_metadata) AS one (oid, kind)
 WHERE oid >= 16384
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = one.oid AND deptype = 'e')
 GROUP BY kind ORDER BY kind
+
+-- name: count
+-- Each change of a row changes the sum of their transactions.
+SELECT count(*) AS rows, coalesce(sum(xmin::text::int8), 0)::text AS version FROM {table}
+
+-- name: count_limited
+SELECT count(*) AS rows, concat_ws(' ', pg_relation_size({oid}), pg_stat_get_tuples_inserted({oid}),
+       pg_stat_get_tuples_updated({oid}), pg_stat_get_tuples_deleted({oid})) AS version
+FROM (SELECT FROM {table} LIMIT {limit}) AS few
 
 -- name: progress
 -- How many rows our COPY has brought, and who holds a lock that our commands wait for.

@@ -16,8 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pexpect
-
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = max(3, int(os.environ.get("BENCH_ROUNDS", "7")))
 SIX = "set -e; dropdb scope; mv migrations old.$$; createdb scope; flask db init; flask db migrate;"
@@ -51,6 +49,7 @@ class Bench:
         path = os.pathsep.join([str(Path(python or "").parent), os.environ["PATH"]])
         given = {**os.environ, "PGUSER": "scope", "PGPASSWORD": "pw", "PATH": path}
         self.environ = {name: value for name, value in given.items() if name not in out}
+        self.prefix: tuple[str, ...] = ()  # in front of each command
         if not (self.folder / ".git").exists():  # which Backscope asks when it loads
             git = "git -c user.name=b -c user.email=b@localhost commit -q --allow-empty -m b"
             self.run("sh", "-c", f"git init -q && {git}")
@@ -62,7 +61,8 @@ class Bench:
     def run(self, *command: str) -> float:
         """Run a command; what it says is of interest only if it fails."""
         began, place = time.perf_counter(), {"cwd": self.folder, "env": self.environ}
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, **place)
+        words = [*self.prefix, *command]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, **place)
         assert done.returncode == 0, done
         return time.perf_counter() - began
 
@@ -70,21 +70,16 @@ class Bench:
         """Run make."""
         return self.run("make", "-f", str(ROOT / "Makefile"), *words)
 
-    def terminal(self, *words: str, term: str) -> float:
-        """Run make on a terminal."""
-        began, environ = time.perf_counter(), {**self.environ, "TERM": term}
-        line = ["-f", str(ROOT / "Makefile"), *words]
-        child = pexpect.spawn("make", line, cwd=self.folder, env=environ, timeout=120)
-        child.expect(pexpect.EOF)
-        child.close()
-        assert child.exitstatus == 0, child.before
-        return time.perf_counter() - began
-
-    def carry(self, term: str = "dumb") -> float:
-        """Rebuild with all rows copied, on a terminal; what was kept before is removed."""
+    def prune(self) -> None:
+        """Remove what is kept."""
         drop = "for n in 1 2 3; do dropdb --if-exists scope.~$n~; done"
         self.run("sh", "-c", f"rm -rf migrations.~*; {drop}")
-        return self.terminal("db-rebuild", "CARRY=1", term=term)
+
+    def keep(self, word: str, fill: str = "SELECT 1") -> float:
+        """Rebuild beside the current database, in which something is stored before."""
+        self.prune()
+        self.sql(fill)
+        return self.make("db-rebuild", word)
 
     def dump(self) -> float:
         """Do the same by hand."""
@@ -118,15 +113,24 @@ def main() -> None:
         compare("make db-clear : flask clear-database", partial(make, "db-clear"), clear)
         rebuild, six = partial(make, "db-rebuild", "CONFIRM=scope"), partial(run, *BY_HAND)
         compare("make db-rebuild : the six commands in a script", rebuild, six)
-        bench.sql(FEW.format(rows=400_000))
-        counted, plain = (partial(bench.carry, term) for term in ("xterm", "dumb"))
-        compare("CARRY=1, 400,000 rows : the same without counting them", counted, plain)
+        for word in ("KEEP=1", "CARRY=1"):
+            title = f"make db-rebuild {word}, 3 rows : the six commands"
+            compare(title, partial(bench.keep, word, FEW.format(rows=3)), six)
+        if shutil.which("taskset"):
+            bench.prefix = ("taskset", "-c", "0")
+            compare("make db-rebuild : the six commands, on one core", rebuild, six)
+            bench.prefix = ()
         for size in (1, 1024):
             bench.sql(LONG.format(rows=400 * size))
             make("db-rebuild", "CARRY=1")
             undo = partial(make, "db-undo")
             compare(f"make db-undo : createdb -T, at {size} MB", undo, bench.copied)
-        compare("CARRY=1 : six commands, pg_dump | psql, 1 GB", bench.carry, bench.dump, rounds=3)
+        compare(
+            "CARRY=1 : six commands, pg_dump | psql, 1 GB",
+            partial(bench.keep, "CARRY=1"),
+            bench.dump,
+            rounds=3,
+        )
 
 
 if __name__ == "__main__":

@@ -4,102 +4,182 @@ import contextlib
 import fcntl
 import os
 import re
+import signal
 import subprocess
+import sys
+import tempfile
+import time
 
 import pexpect
 import psycopg2
 import pytest
-from forks import Fork
 from postgres import PASSWORD, ROOT
+from printed import collect_hints
 
-# Each command that the tool runs is one of these: it records how it was called, runs the
-# shell commands DO where the call fits the pattern BEFORE, the real program, and DO where it
-# fits AFTER. Unless FAST is empty, SQL does what flask would, without its cost.
-RECORDER = (ROOT / "tests/recorder.sh").read_text()
-# What a process that loads Backscope's app does first: with FAST it answers what the model's
-# answered, which RECORD has noted; its coverage, which costs a lot, is measured where asked for.
-PROBE = """
-import os, subprocess, sys
-if [*getattr(sys, "orig_argv", ()), "", ""][1].endswith("guarded_app.py"):
-    path = os.environ.pop("RECORD", "")
-    if path:
-        open(path, "wb").write(subprocess.run(sys.orig_argv, stdout=subprocess.PIPE).stdout)
-    elif os.environ.get("FAST"):
-        path = os.environ["MODEL"] + "/../probe.json"
-    if path:
-        os.read(0, 65536), os.write(1, open(path, "rb").read())
-        os._exit(0)
-    if "COVER_INSIDE" not in os.environ:
-        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+import backscope_reset
+
+# What the probe is started with: with FAST its answer is a recorded one, with RECORD it is noted.
+INTERPRETER = """#!/bin/sh
+[ -n "$COVER_INSIDE" ] || unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START
+[ -z "$RECORD" ] || { "${0%/*}/python" "$@" | tee "$RECORD"; exit; }
+[ -z "$FAST" ] || { read -r question && exec cat "$MODEL/../probe.json"; }
+exec "${0%/*}/python" "$@"
 """
-# What to DO: fail, fail once, kill the tool, or hang until a signal comes, which is recorded.
+# The tool, started afresh: with another name of the interpreter, with which the probe is started.
+LAUNCH = """import runpy, sys
+sys.executable, *sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")"""
+# What a recorded program does: fail, kill the tool, or hang until a signal comes, which is noted.
 FAIL = 'echo "the recorder lets $name fail"; exit 3'
-FAIL_ONCE = '[ -e "$TRACE.once" ] || { touch "$TRACE.once"; exit 3; }'
 KILL = 'mkdir "$TRACE.killed" && kill -9 $PPID'  # once: the next one's parent is a stranger
 HANG = """for sig in INT TERM HUP; do trap "echo $sig >>'$TRACE.signal'; exit 9" $sig; done
 echo $$ >"$FIFO"; for n in $(seq 400); do sleep 0.05; done; exit 9"""
+# How it runs SQL of its own, in Backscope's database or in another one.
+PSQL = 'PATH=$REAL_PATH PGAPPNAME=somebody psql -qX -o /dev/null -d "${DB:-$POSTGRES_DB}" -c '
+STORE = f"{PSQL} \"INSERT INTO searches (term) VALUES ('late')\""
+END_LOCKS = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
 
 
-def slowly(*values):
-    """Mark a parameter as one that only `make test-all` runs."""
-    return pytest.param(*values, marks=pytest.mark.slow)
+def cases(table):
+    """Return the rows of a table as parameters; `make test-all` alone runs the slow ones."""
+    return [(slowly if "slow" in name else pytest.param)(*table[name], id=name) for name in table]
+
+
+def slowly(*values, **more):
+    return pytest.param(*values, marks=pytest.mark.slow, **more)
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text, text
+    path.write_text(text.replace(old, new))
+
+
+def append(path, text):
+    with path.open("a") as file:
+        file.write(text)
+
+
+def wait_until_gone(*pids):
+    while any(os.path.exists(f"/proc/{pid}") for pid in pids):
+        time.sleep(0.01)
 
 
 class Result(str):
     """How a run of the tool ended; as a string, all of it, which pytest shows in full."""
 
     def __new__(cls, code, out, err, trace, name):
-        """Give it; `calls` has psql's as `psql DATABASE SQL`, and the database as `scope`."""
+        """Return it; `calls` has psql's as `psql DATABASE SQL`, and the database as `scope`."""
         self = super().__new__(cls, f"{code}\n{out}--\n{err}--\n" + "\n".join(trace))
         self.code, self.out, self.err, self.trace = code, out, err, trace
         calls = [call.replace(name, "scope") for call in trace]
         self.calls = [re.sub(r"^psql -X( -q)? -d (.+?) -c ", r"psql \2 ", one) for one in calls]
-        self.all, self.said = out + err, " ".join((out + err).split())  # whatever the lines
+        self.said = " ".join((out + err).split())  # whatever the lines
+        self.hints = collect_hints(out) + collect_hints(err)
         assert not re.search("Traceback|The tool itself failed", self), self
         assert PASSWORD not in self
         return self
 
 
-class Backscope:
-    """A checkout of the stand-in, its database, and the tool to run on it."""
+class Fork:
+    """A run of the tool in a process that is forked from this one, which has loaded it."""
 
-    def __init__(self, folder, name, postgres, forks):
-        self.folder, self.name, self.postgres, self.forks = folder, name, postgres, forks
-        self.venv, self.afresh = forks.venv, False
-        self.trace, self.fifo = folder.parent / "trace", folder.parent / "fifo"
+    def __init__(self, arguments, folder, environ):
+        self.files = [tempfile.TemporaryFile() for _ in ("out", "err")]
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 99
+            try:
+                self.prepare(folder, environ)
+                status = backscope_reset.main(list(arguments), dict(environ))
+            except SystemExit as error:
+                status = error.code
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+
+    def prepare(self, folder, environ):
+        """Have all be as for `python backscope_reset.py ARGUMENTS` once its packages are loaded."""
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for number, file in enumerate([nothing, *(file.fileno() for file in self.files)]):
+            os.dup2(file, number)
+        for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environ)
+        sys.prefix = environ["VENV"]
+        sys.executable = f"{environ['VENV']}/bin/recorded-python"
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def communicate(self):
+        self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        for file in self.files:
+            file.seek(0)
+        return [file.read().decode(errors="surrogateescape") for file in self.files]
+
+
+class Terminal(pexpect.spawn):
+    """A run of the tool on a terminal."""
+
+    def end(self, keys=""):
+        """Type, and return the exit status; `before` and `said` have what was shown since."""
+        self.send(keys)
+        self.expect(pexpect.EOF)
+        self.close()
+        self.said = " ".join(self.before.split())
+        assert "Traceback" not in self.said
+        return self.exitstatus
+
+
+class Backscope:
+    """A checkout and its database, {} in the words of a command."""
+
+    def __init__(self, folder, name, postgres, venv):
+        self.folder, self.name, self.postgres, self.venv = folder, name, postgres, venv
+        self.afresh = False  # whether the tool is started as a program of its own
+        files = ("trace", "fault", "fifo")
+        self.trace, self.fault, self.fifo = (folder.parent / file for file in files)
         os.mkfifo(self.fifo)
-        self.settings = {
-            "POSTGRES_USER": "scope", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": name,
-            "POSTGRES_HOST": postgres.host, "POSTGRES_PORT": postgres.port,
-            "APP_ENVIRONMENT": "development",
-        }  # fmt: skip
+        self.set_fault()
+        self.settings = {"POSTGRES_USER": "scope", "POSTGRES_PASSWORD": PASSWORD}
+        self.settings.update(POSTGRES_DB=name, APP_ENVIRONMENT="development")
+        self.settings.update(POSTGRES_HOST=postgres.host, POSTGRES_PORT=postgres.port)
         self.write_env()
         real = f"{postgres.bin}:/usr/bin:/bin:/usr/local/bin"
-        self.environ = {
-            "PATH": f"{self.venv}/bin:{real}", "REAL_PATH": real, "HOME": str(folder.parent),
-            "TRACE": str(self.trace), "FIFO": str(self.fifo), "FAST": name,
-            "LANG": "C.UTF-8", "TERM": "xterm", "PYTHONDONTWRITEBYTECODE": "1",
-            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE")},
-        }  # fmt: skip
+        self.environ = {key: text for key, text in os.environ.items() if key.startswith("COVERAGE")}
+        variables = f"""PATH={venv}/bin:{venv}/programs:{real} REAL_PATH={real} HOME={folder.parent}
+            VENV={venv} TRACE={self.trace} FIFO={self.fifo} FAULT={self.fault} FAST=1
+            MODEL={postgres.model} LANG=C.UTF-8 TERM=xterm PYTHONDONTWRITEBYTECODE=1"""
+        self.environ.update(word.split("=", 1) for word in variables.split())
 
     def write_env(self, **changes):
-        """Write .env; None leaves a variable out."""
-        values = {**self.settings, **changes}
-        lines = [f"{key}='{value}'\n" for key, value in values.items() if value is not None]
-        (self.folder / ".env").write_text("".join(lines))
+        values = {**self.settings, **changes}.items()
+        (self.folder / ".env").write_text("".join(f"{key}='{value}'\n" for key, value in values))
+
+    def set_fault(self, before=("", ""), after=("", "")):
+        """Have the calls that fit a shell pattern do something before or after they run."""
+        lines = ["before() { :; }\n"]
+        for name, (pattern, commands) in (("before", before), ("after", after)):
+            quoted = re.sub("([^*]+)", r"'\1'", pattern)
+            if pattern:
+                lines.append(f'{name}() {{ case "$call" in {quoted}) {commands}\n;; esac\n}}\n')
+        self.fault.write_text("".join(lines))
 
     def argv(self, *arguments):
-        """Give the command line of the tool."""
-        return [str(self.venv / "bin/python"), str(ROOT / "backscope_reset.py"), *arguments]
+        python = [f"{self.venv}/bin/python", "-c", LAUNCH, f"{self.venv}/bin/recorded-python"]
+        return [*python, str(ROOT / "backscope_reset.py"), *arguments]
 
-    def start(self, *arguments, **environ):
-        """Start the tool in the checkout."""
+    def start(self, words, before=("", ""), after=("", ""), **environ):
+        self.set_fault(before, after)
+        arguments = words.replace("{}", self.name).split()
         environ = {**self.environ, **environ}
         if not self.afresh:
-            return Fork(self.forks, arguments, self.folder, environ)
-        stdin, pipe = subprocess.DEVNULL, subprocess.PIPE
-        return subprocess.Popen(self.argv(*arguments), cwd=self.folder, env=environ, stdin=stdin,
-                                stdout=pipe, stderr=pipe, text=True)  # fmt: skip
+            return Fork(arguments, self.folder, environ)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        pipes.update(stdin=subprocess.DEVNULL, cwd=self.folder, env=environ)
+        return subprocess.Popen(self.argv(*arguments), **pipes)
 
     def finish(self, process):
         """Wait for the tool, and for what a killed one left running; take what was called."""
@@ -108,53 +188,58 @@ class Backscope:
         if killed:  # what it started has inherited both its locks
             fcntl.flock(folder, fcntl.LOCK_EX)
         os.close(folder)
-        while killed and self.postgres.sql("SELECT FROM pg_locks WHERE locktype = 'advisory'"):
+        while killed and self.postgres.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"):
             pass
         return Result(process.returncode, out, err, self.take_trace(), self.name)
 
     def take_trace(self):
-        """Give the calls since the last time."""
         trace = self.trace.read_text().splitlines() if self.trace.exists() else []
         self.trace.unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.rmdir(f"{self.trace}.killed")
         return trace
 
-    def run(self, *arguments, **environ):
-        """Run the tool in the checkout."""
-        return self.finish(self.start(*arguments, **environ))
+    def run(self, words, code=None, **environ):
+        """Run the tool in the checkout, which must end with this exit status, if one is given."""
+        result = self.finish(self.start(words, **environ))
+        assert code in (None, result.code), result
+        return result
 
-    def unchanged(self, *arguments, **environ):
+    def done(self, words, **environ):
+        return self.run(words, 0, **environ)
+
+    def unchanged(self, words, code=2, **environ):
         """Run the tool, which must end with nothing changed: databases, rows, files."""
         before = self.snapshot()
-        result = self.run(*arguments, **environ)
-        assert result.code == 2, result
-        assert "Nothing was changed." in result.err or "usage:" in result.err, result
+        result = self.run(words, code, **environ)
+        assert re.search("Nothing was changed.|Everything is as it was|usage:", result.said), result
         assert self.snapshot() == before, result
         return result
 
-    def refused(self, *arguments, **environ):
+    def refused(self, words, **environ):
         """Run the tool, which must refuse, with nothing changed, before the first command."""
-        result = self.unchanged(*arguments, **environ)
+        result = self.unchanged(words, **environ)
         assert result.trace == [], result
         return result
 
-    def spawn(self, *arguments, **environ):
-        """Run the tool on a terminal of its own."""
-        argv, size = self.argv(*arguments), (24, 80)
-        return pexpect.spawn(argv[0], argv[1:], 30, cwd=str(self.folder), encoding="utf-8",
-                             env={**self.environ, **environ}, dimensions=size)  # fmt: skip
+    def spawn(self, words, before=("", ""), after=("", ""), **environ):
+        self.set_fault(before, after)
+        program, *arguments = self.argv(*words.replace("{}", self.name).split())
+        place = {"cwd": str(self.folder), "encoding": "utf-8", "codec_errors": "replace"}
+        return Terminal(program, arguments, 30, env={**self.environ, **environ}, **place)
 
     def hung(self):
-        """Wait until a command hangs (HANG), and give its process id."""
         return int(self.fifo.read_text())
 
+    def signals(self):
+        append(file := self.folder.parent / "trace.signal", "")
+        return file.read_text().split()
+
     def mine(self):
-        """Give the databases of this test with their oids."""
         return {k: oid for k, oid in self.postgres.databases().items() if k.startswith(self.name)}
 
     def snapshot(self):
-        """Give all there is: databases, their rows, files and what is in them, but no logs."""
+        """Return all there is: databases, their rows, files and what is in them, but no logs."""
         rows, files, databases = {}, {}, self.mine()
         for name in databases:
             with contextlib.suppress(psycopg2.Error):
@@ -165,41 +250,35 @@ class Backscope:
                 files[path] = link or (path.read_bytes() if path.is_file() else b"")
         return databases, rows, files
 
-    def sql(self, query, **options):
-        """Run a statement in the database, as the superuser."""
-        return self.postgres.sql(query, options.pop("database", self.name), **options)
+    def sql(self, query, database="", **options):
+        return self.postgres.sql(query, database or self.name, **options)
 
     def ids(self, number=0):
-        """Give the sequences that are cached, in a kept database where it has a number."""
         name = f"{self.name}.~{number}~" if number else self.name
-        return [one for (one,) in self.sql("SELECT id FROM sequences ORDER BY 1", database=name)]
+        return [one for (one,) in self.sql("SELECT id FROM sequences ORDER BY 1", name)]
 
-    def as_scope(self, database=""):
-        """Connect as Backscope would."""
-        return self.postgres.connect(database or self.name, user="scope", password=PASSWORD)
+    @contextlib.contextmanager
+    def session(self, database="", autocommit=False, **who):
+        """Connect as Backscope would; give a cursor and its process id."""
+        who = {"user": "scope", "password": PASSWORD, **who}
+        connection = self.postgres.connect(database or self.name, **who)
+        connection.autocommit = autocommit
+        with contextlib.closing(connection):
+            yield connection.cursor(), connection.info.backend_pid
 
     def fill(self, count=3):
-        """Cache some sequences."""
-        self.sql(
-            "INSERT INTO sequences (id, shift, \"values\", values_requested) SELECT 'A' ||"
-            f" lpad(i::text, 6, '0'), 0, ARRAY['1', '2'], true FROM generate_series(1, {count}) i"
-        )
+        columns = 'id, shift, "values", values_requested'
+        values = "'A' || lpad(i::text, 6, '0'), 0, ARRAY['1', '2'], true"
+        rows = f"SELECT {values} FROM generate_series(1, {count}) i"
+        self.sql(f"INSERT INTO sequences ({columns}) {rows}")
 
     def folders(self):
-        """Give the migrations folders with the revisions in them."""
+        """Return the migrations folders with the revisions in them."""
         paths = sorted(self.folder.glob("migrations*"))
         return {path.name: sorted(one.stem for one in path.glob("versions/*.py")) for path in paths}
 
     def drop(self):
-        """Remove the databases of this test."""
         self.postgres.sql("UPDATE pg_database SET datconnlimit = -1 WHERE datconnlimit = -2")
         for name in self.mine():
             quoted = name.replace('"', '""')
             self.postgres.sql(f'DROP DATABASE "{quoted}" WITH (FORCE)')
-
-
-def edit(path, old, new):
-    """Replace what has to be in a file."""
-    text = path.read_text()
-    assert old in text, text
-    path.write_text(text.replace(old, new))

@@ -1,6 +1,6 @@
 # Targets of the tool's own folder, the only one where ../Makefile includes this.
 .PHONY: demo test test-all lint bench clean
-pytest := .venv/bin/pytest -q -n 3 --cov --cov-report=term-missing:skip-covered tests
+pytest := .venv/bin/pytest -q -n 3 --dist loadgroup --cov --cov-report=term-missing:skip-covered tests
 own-help = awk -F ':.*\#\# ' 'BEGIN { print "" } NF == 2 { printf "  make %-14s %s\n", $$1, $$2 }' tests/dev.mk
 
 demo: .venv/made  ## show the tool at work on a server and a Backscope of its own

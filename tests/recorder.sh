@@ -1,23 +1,43 @@
 #!/bin/sh
+# Every program that the tool runs is this one: it waits for its turn, as flask would, records
+# how it was called, and does what a test wants `before` and `after` it. $FAULT defines both.
+# Unless FAST is empty, SQL does what flask would, without its cost.
 name=${0##*/}
+case "$BACKSCOPE_RESET_TARGET" in *'"gate": '*)
+    gate=${BACKSCOPE_RESET_TARGET##*'"gate": '}
+    read -r oid <"/dev/fd/${gate%%[!0-9]*}" || exit 1
+    BACKSCOPE_RESET_TARGET=$(printf %s "$BACKSCOPE_RESET_TARGET" | sed 's/"gate": [0-9]*/"gate": 0/') ;;
+esac
 call="$name${1+ $*}"
 printf '%s\n' "$call" >>"$TRACE"
 [ -z "$NOTE_ENVIRONMENT" ] || env >>"$TRACE.env"
-[ -n "$COVER_INSIDE" ] || unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START
-case "$call" in ${BEFORE:-nothing}) eval "$DO" ;; esac
+. "$FAULT"
+before "$@"
 case "$name" in flask) set -- "${0%/*}/python" -m flask "$@" ;; *) set -- "$name" "$@" ;; esac
 PATH=$REAL_PATH
+folder=migrations
+case "$call" in *" -d migrations."*) folder=${call##* -d } ;; esac
 case "${FAST:+fast }$call" in
-"fast flask db init") set -- mkdir -p migrations/versions ;;
-"fast flask db migrate")
+"fast flask db init"*) set -- mkdir -p "$folder/versions" ;;
+"fast flask db migrate"*)
     for model in "$MODEL"/migrations/versions/*.py; do old=${model##*/}; done
     new=$(printf %012x $$)
-    set -- sed "s/${old%_.py}/$new/;w migrations/versions/${new}_.py" -n "$model" ;;
-"fast flask db upgrade")
-    for new in migrations/versions/*.py; do new=${new##*/}; done
-    set -- psql -qX -o /dev/null -d "$FAST" -f "$MODEL/../schema.sql" \
+    set -- sed "s/${old%_.py}/$new/;w $folder/versions/${new}_.py" -n "$model" ;;
+"fast flask db upgrade"*)
+    for new in "$folder"/versions/*.py; do new=${new##*/}; done
+    set -- psql -qX -o /dev/null -d "$POSTGRES_DB" -f "$MODEL/../schema.sql" \
         -c "UPDATE public.alembic_version SET version_num = '${new%_.py}'" ;;
-"fast flask clear-database") set -- psql -qXd "$FAST" -c 'TRUNCATE sequences, searches, "user"' ;;
+"fast flask clear-database")
+    set -- psql -qX -o /dev/null -d "$POSTGRES_DB" -c 'DROP TABLE sequences, searches, "user"' \
+        -f "$MODEL/../tables.sql" ;;
 esac
-case "$call" in ${AFTER:-nothing}) "$@"; eval "$DO"; exit ;; esac
-exec "$@"
+if type after >/dev/null 2>&1; then
+    "$@"
+    status=$?
+    after
+    exit $status
+fi
+[ -n "$oid" ] || exec "$@"
+exec "$@" <<END
+$oid
+END

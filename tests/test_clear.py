@@ -1,43 +1,79 @@
-"""db-clear: Backscope's own command, and a look at what it has left."""
+"""db-clear and db-unflag: what goes, what stays, and a look at what is left."""
 
 import pytest
-from checkout import FAIL
+from checkout import STORE
+from printed import follow, hinted
+
+PASSES = "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+STRUCTURE = {
+    "column odd integer": "ALTER TABLE sequences ADD odd int",
+    "column name character varying NOT NULL": "ALTER TABLE sequences ALTER name SET NOT NULL",
+    "INDEX handy": "CREATE INDEX handy ON sequences (name)",
+    "constraint few": "ALTER TABLE sequences ADD CONSTRAINT few CHECK (shift < 9)",
+    "TRIGGER passes": f"{PASSES} CREATE TRIGGER passes BEFORE INSERT ON searches"
+    " FOR EACH ROW EXECUTE FUNCTION pass()",
+    "grant of SELECT to pg_monitor": "GRANT SELECT ON searches TO pg_monitor",
+}
+LEFT = """CREATE SCHEMA "Far" AUTHORIZATION scope; CREATE TABLE "Far".away AS SELECT 1;
+    CREATE TABLE own AS SELECT 1; CREATE MATERIALIZED VIEW filled AS SELECT 1;
+    ALTER TABLE "Far".away OWNER TO scope; ALTER TABLE own OWNER TO scope;
+    ALTER MATERIALIZED VIEW filled OWNER TO scope"""
+# What a database has that nobody has stored: an extension's, as postgis has.
+EXTENSION = """CREATE TABLE spatial_ref_sys AS SELECT 4326 AS srid;
+    CREATE VIEW geometry_columns AS SELECT srid FROM spatial_ref_sys;
+    CREATE FUNCTION st_area(int) RETURNS int LANGUAGE sql AS 'SELECT $1';
+    ALTER EXTENSION plpgsql ADD TABLE spatial_ref_sys;
+    ALTER EXTENSION plpgsql ADD VIEW geometry_columns;
+    ALTER EXTENSION plpgsql ADD FUNCTION st_area(int);
+    CREATE VIEW own AS SELECT 1; CREATE FUNCTION own() RETURNS int LANGUAGE sql AS 'SELECT 1'"""
+UNCOUNTED = ("spatial_ref_sys", "geometry_columns", "st_area", "2 function", "2 view")
 
 
 @pytest.mark.inside
 def test_a_clear_loses_the_rows_and_nothing_else(backscope):
-    before, rows, files = backscope.snapshot()
-    result = backscope.run("clear", FAST="")
-    assert result.code == 0, result
+    databases, rows, files = backscope.snapshot()
+    backscope.done("clear", FAST="")
     after = {**rows[backscope.name], "sequences": []}
-    assert backscope.snapshot() == (before, {backscope.name: after}, files)
+    assert backscope.snapshot() == (databases, {backscope.name: after}, files)
 
 
-def test_what_did_nothing_is_no_success(backscope):
-    """H47, and a clear that failed says what failed."""
-    backscope.sql("UPDATE sequences SET \"values\" = NULL WHERE id = 'A000002'")
-    before = backscope.snapshot()
-    for words in (["unflag"], ["clear", "A1"]):
-        assert backscope.run(*words, BEFORE="psql*", DO="exit 0").code in (1, 2)
-        assert backscope.snapshot() == before
-    assert "no action" in backscope.unchanged("clear", BEFORE="flask*", DO="exit 0").err
-    assert "recorder lets flask fail" in backscope.unchanged("clear", BEFORE="flask*", DO=FAIL).said
+def test_h20_rows_that_a_clear_leaves_are_told(backscope):
+    backscope.sql(LEFT)
+    left = backscope.run("clear", 1).said.partition("Not in the models")[2]
+    assert all(f"{name}: 1 row" in left for name in ("own", "Far.away", "filled")), left
 
 
-def test_rows_that_a_clear_leaves_are_told(backscope):
-    """H20: tables that are not in the models, wherever they are."""
-    backscope.sql("CREATE TABLE own AS SELECT 1; CREATE MATERIALIZED VIEW filled AS SELECT 1")
-    backscope.sql('CREATE SCHEMA "Far" AUTHORIZATION scope; CREATE TABLE "Far".away (id serial)')
-    backscope.sql('INSERT INTO "Far".away DEFAULT VALUES')
-    for table in ("TABLE own", 'TABLE "Far".away', "MATERIALIZED VIEW filled"):
-        backscope.sql(f"ALTER {table} OWNER TO scope")
-    result = backscope.run("clear")
-    assert result.code == 1, result
-    for name in ("own", "Far.away", "filled"):
-        assert f"1 {name}" in result.said
+def test_h71_rows_stored_meanwhile_are_told_as_such(backscope):
+    said = backscope.done("clear", after=("flask*", STORE)).said
+    assert "stored since: searches: 1 row" in said and "Not in the models" not in said
 
 
-def test_what_is_not_there_cannot_be_cleared(fresh):
-    assert "There is no database" in fresh.refused("clear").err
-    fresh.postgres.sql(f"CREATE DATABASE {fresh.name} OWNER scope")
-    assert "rebuild" in fresh.refused("clear").err
+def test_h84_structure_that_a_clear_loses_is_told(backscope):
+    """Backscope creates the tables of today's models."""
+    backscope.sql("UPDATE sequences SET name = 'some'")
+    for statement in STRUCTURE.values():
+        backscope.sql(statement)
+    result = backscope.run("clear", 1)
+    assert [part for part in STRUCTURE if part not in result.said] == []
+    assert hinted(result, " rebuild")
+    assert backscope.ids() == []
+
+
+def test_h83_no_right_to_create_tables_is_found_before(backscope):
+    """Backscope's own command would drop the tables, and could make none."""
+    backscope.sql(f"ALTER DATABASE {backscope.name} OWNER TO postgres")
+    backscope.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC, scope")
+    command = hinted(backscope.refused("clear"), "GRANT CREATE ON SCHEMA public")
+    backscope.done("clear --seq A1")
+    follow(backscope, command)
+    backscope.done("clear")
+    assert backscope.ids() == []
+
+
+def test_h87_what_is_an_extensions_is_nobodys(backscope):
+    """It is not counted, no clear has left it, and a backup comes back with it."""
+    backscope.sql(EXTENSION)
+    for words in ("status", "clear", "rebuild --keep", "undo"):
+        said = backscope.done(words).said
+        assert [name for name in UNCOUNTED if name in said] == []
+    assert backscope.sql("SELECT srid FROM spatial_ref_sys") == [(4326,)]

@@ -1,139 +1,111 @@
-"""Ctrl-C once, twice and held, SIGTERM, a closed terminal: put back, and nothing runs on."""
+"""Ctrl-C, SIGTERM, kill -9 while flask waits, what Backscope asks: as before, or done."""
 
 import os
+import shutil
 import signal
 import time
+from pathlib import Path
 
-import pexpect
 import pytest
-from checkout import HANG, slowly
+from checkout import HANG, append, cases, slowly, wait_until_gone
 
 # A step that takes a moment is let end: this one tells that it has begun, and takes longer.
 SLOW = """trap "echo $name >>'$TRACE.signal'" INT TERM HUP
 [ -e "$TRACE.slow" ] || { touch "$TRACE.slow"; echo $$ >"$FIFO"; sleep 0.4; }"""
+BEFORE_THE_SWAP = {
+    "flask": ("--keep", "flask db migrate*", HANG, ["INT"]),
+    "a copy": ("--carry", "psql*TO STDOUT*", HANG, ["INT"]),
+    "createdb": ("--keep", "createdb*", SLOW, []),
+}
+FROM_THE_SWAP_ON = {
+    "keep": ("rebuild --keep", "psql*RENAME*", "is rebuilt"),
+    "undo": ("undo", "mv*~0~ migrations", "is back"),
+}
 
 
 def ctrl_c(terminal):
-    """Type it, and give what the terminal shows until the tool ends."""
+    """Type it, and return what the terminal shows of how the tool ends."""
     terminal.sendintr()
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    said = " ".join(terminal.before.split())
-    assert terminal.exitstatus == 130, said
-    assert "Traceback" not in said
-    return said
+    assert terminal.end() == 130, terminal.before
+    return terminal.said.partition("Interrupted")[2]
 
 
-def is_gone(pid):
-    """Wait for a moment until a process is gone, or a zombie of somebody else's."""
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def signals(backscope):
-    """Give the signals that the hanging command got."""
-    file = backscope.folder.parent / "trace.signal"
-    return file.read_text().split() if file.exists() else []
-
-
-@pytest.mark.parametrize(("words", "step", "do"), [
-    ("--keep", "flask db migrate", HANG),
-    ("--carry", "psql*TO STDOUT*", HANG),
-    ("--keep", "createdb*", SLOW),
-    slowly("--keep", "psql*RENAME*", SLOW),
-    slowly("--keep", "mv*", SLOW),
-    slowly("--carry", "psql*FROM STDIN*", HANG),
-    slowly("--carry", "psql*still to be copied*", SLOW),
-    slowly("--carry", "flask db upgrade", HANG),
-])  # fmt: skip
-def test_ctrl_c_ends_what_may_be_ended_lets_the_rest_end_and_puts_back(backscope, words, step, do):
-    """H22, H43: flask and a COPY get it, once; a quick step does not."""
+@pytest.mark.parametrize(("words", "step", "do", "handed_on"), cases(BEFORE_THE_SWAP))
+def test_h22_before_the_swap_all_is_left_as_it_was(backscope, words, step, do, handed_on):
+    """Flask and a COPY get the signal, once; a quick step does not, and is let end."""
     before = backscope.snapshot()
-    terminal = backscope.spawn("rebuild", words, BEFORE=step, DO=do)
+    terminal = backscope.spawn(f"rebuild {words}", before=(step, do))
     child = backscope.hung()
     assert "Everything is as it was before" in ctrl_c(terminal)
-    assert signals(backscope) == (["INT"] if do == HANG else [])
-    assert is_gone(child)
+    assert backscope.signals() == handed_on
+    wait_until_gone(child)
     assert backscope.snapshot() == before
 
 
-@pytest.mark.parametrize("step", ["flask db init", slowly("createdb*")])
-def test_after_ctrl_c_in_a_plain_rebuild_the_same_command_completes(backscope, step):
-    words = ["rebuild", "--confirm", backscope.name]
-    terminal = backscope.spawn(*words, BEFORE=step, DO=SLOW if step == "createdb*" else HANG)
-    child = backscope.hung()
+@pytest.mark.parametrize(("words", "step", "done"), cases(FROM_THE_SWAP_ON))
+def test_h93_from_the_swap_on_the_run_is_finished(kept, words, step, done):
+    """It says that it is done, and advises nothing that would swap back."""
+    oids = kept.mine()
+    terminal = kept.spawn(words, before=(step, SLOW))
+    kept.hung()
     said = ctrl_c(terminal)
-    assert "Nothing was changed" not in said
-    assert "rebuild" in said.partition("Interrupted")[2]
-    assert is_gone(child)
-    assert step.strip("*") in backscope.take_trace()[-1]
-    assert backscope.run(*words).code == 0
-
-
-@pytest.mark.parametrize("words", ["--keep", slowly("--carry")])
-def test_ctrl_c_that_is_held_still_puts_everything_back(backscope, words):
-    """H43: twice, and again, also while it is put back."""
-    before = backscope.snapshot()
-    terminal = backscope.spawn("rebuild", words, BEFORE="flask db migrate", DO=HANG)
-    child = backscope.hung()
-    while terminal.isalive():
-        terminal.sendintr()
-        if terminal.expect([pexpect.TIMEOUT, pexpect.EOF], timeout=0.01) == 1:
-            break
-    terminal.close()
-    assert terminal.exitstatus == 130 or terminal.signalstatus == signal.SIGINT, terminal.before
-    assert "Traceback" not in terminal.before
-    assert "Everything is as it was before" in " ".join(terminal.before.split())
-    assert is_gone(child)
-    assert backscope.snapshot() == before
+    assert done in said and "undo" not in said.split()
+    assert kept.signals() == []
+    assert kept.mine()[kept.name] != oids[kept.name]
+    assert "migrations.~0~" not in kept.folders()
+    assert "mv " not in kept.done("status").out
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, slowly(signal.SIGHUP)])
 def test_a_signal_to_the_tool_alone_is_handed_on(backscope, number):
     before = backscope.snapshot()
-    process = backscope.start("clear", BEFORE="flask*", DO=HANG)
+    process = backscope.start("clear", before=("flask*", HANG))
     child = backscope.hung()
     os.kill(process.pid, number)
     result = backscope.finish(process)
-    assert result.code == 130, result
-    assert "Nothing was changed" in result.said
-    assert signals(backscope) == ["TERM"]
-    assert is_gone(child)
+    assert (result.code, backscope.signals()) == (130, ["TERM"]), result
+    wait_until_gone(child)
     assert backscope.snapshot() == before
 
 
-def test_ctrl_c_at_the_question_changes_nothing(backscope):
-    before = backscope.snapshot()
-    terminal = backscope.spawn("rebuild")
-    terminal.expect_exact("Type its name to go on: ")
-    assert "Nothing was changed" in ctrl_c(terminal)
-    assert (backscope.snapshot(), backscope.take_trace()) == (before, [])
+FLASK = '#!/bin/sh\nexec "${0%/*}/python" -m flask "$@"\n'
+NOTE = "\nimport os\nopen(os.path.join({!r}, str(os.getpid())), 'w').close()\n"
+SESSIONS = "SELECT application_name FROM pg_stat_activity WHERE datname LIKE '{}%'"
 
 
-def test_ctrl_c_while_backscope_loads_ends_it_too(backscope):
-    pid = backscope.folder.parent / "pid"
-    with (backscope.folder / "flaskr/config.py").open("a") as config:
-        config.write(f"\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\n")
-        config.write("__import__('time').sleep(60)\n")
-    before = backscope.snapshot()
-    terminal = backscope.spawn("rebuild", FAST="")
-    while not pid.exists() or not pid.read_text():
-        time.sleep(0.02)
-    assert "Nothing was changed" in ctrl_c(terminal)
-    assert is_gone(int(pid.read_text()))
-    assert backscope.snapshot() == before
+def wait_until_loaded(folder, count):
+    """Wait until so many processes that have noted themselves sleep, as at a gate."""
+    while True:
+        stats = [Path("/proc", path.name, "stat") for path in folder.iterdir()]
+        alive = [path for path in stats if path.exists()]
+        if [path.read_text().rpartition(")")[2].split()[0] for path in alive] == ["S"] * count:
+            return [path.parent.name for path in alive]
+        time.sleep(0.05)
 
 
-def test_a_terminal_that_closes_has_all_put_back(backscope):
-    before = backscope.snapshot()
-    terminal = backscope.spawn("rebuild", "--keep", BEFORE="flask db migrate", DO=HANG)
+def test_flask_that_waits_has_opened_nothing_and_never_stays(backscope, tmp_path):
+    """Even if the tool is killed: nobody has inherited the end into which it writes."""
+    (loaded := tmp_path / "loaded").mkdir()
+    append(backscope.folder / "flaskr/nscope/models.py", NOTE.format(str(loaded)))
+    shutil.copytree(backscope.venv, venv := tmp_path / "venv", symlinks=True)
+    (venv / "bin/flask").write_text(FLASK)
+    fault = ("createdb*", HANG)
+    process = backscope.start("rebuild --keep", after=fault, VENV=str(venv), FAST="")
     child = backscope.hung()
-    os.close(terminal.child_fd)
-    os.waitpid(terminal.pid, 0)
-    assert is_gone(child)
-    assert backscope.snapshot() == before
+    waiting = wait_until_loaded(loaded, 3)
+    assert backscope.postgres.sql(SESSIONS.format(backscope.name)) == []
+    os.kill(process.pid, signal.SIGKILL)
+    wait_until_gone(*waiting)
+    os.kill(child, signal.SIGTERM)
+    backscope.finish(process)
+    assert "migrations.~0~" not in backscope.folders()
+
+
+@pytest.mark.parametrize(("answer", "status", "left"), [slowly("no", 2, 3), slowly("yes", 0, 0)])
+def test_h19_what_backscope_itself_asks_is_answered(backscope, answer, status, left):
+    """Its "No action taken" has exit status 0, and is no success here."""
+    backscope.write_env(APP_ENVIRONMENT="production")
+    terminal = backscope.spawn("clear", PRODUCTION="1", CONFIRM=backscope.name, FAST="")
+    terminal.expect("anything else: ")
+    assert terminal.end(f"{answer}\r") == status, terminal.before
+    assert len(backscope.ids()) == left

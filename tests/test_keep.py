@@ -1,91 +1,70 @@
-"""KEEP=1 loses nothing at all: one number for both, and all put back when a step fails."""
+"""KEEP=1 and undo: the current pair is there until both are swapped."""
 
 import pytest
-from checkout import FAIL, FAIL_ONCE, KILL, slowly
-from postgres import PASSWORD
+from checkout import FAIL, PSQL, cases
+
+DISK_FULL = "echo 'ERROR:  could not extend file: No space left on device'; exit 1"
+FAULTS = {
+    "upgrade without effect": ("flask db upgrade*", "exit 0", (1,), "no tables"),
+    "createdb on a full disk": ("createdb*", DISK_FULL, (2,), "df -h"),
+    "slow swap on a full disk": ("psql*RENAME*", DISK_FULL, (1,), "df -h"),
+}
 
 
-def test_the_database_and_its_migrations_are_kept_under_the_first_number_free_for_both(backscope):
-    name, old = backscope.name, backscope.mine()[backscope.name]
-    (backscope.folder / "migrations.~2~").mkdir()
-    backscope.postgres.sql(f'CREATE DATABASE "{name}.~1~" TEMPLATE model OWNER scope')
-    before = backscope.folders()
-    result = backscope.run("rebuild", "--keep")
-    assert result.code == 0, result
-    assert backscope.mine()[f"{name}.~3~"] == old
-    assert backscope.ids() == []
-    assert len(backscope.ids(3)) == 3
-    assert backscope.folders()["migrations.~3~"] == before["migrations"]
-    assert sorted(backscope.folders()) == ["migrations", "migrations.~2~", "migrations.~3~"]
+@pytest.mark.parametrize(("step", "do", "codes", "words"), cases(FAULTS))
+def test_whatever_fails_everything_is_as_before(backscope, step, do, codes, words):
+    result = backscope.unchanged("rebuild --keep", None, before=(step, do))
+    assert result.code in codes and words in result.said, result
+    backscope.done("rebuild --keep")
 
 
-@pytest.mark.parametrize(("words", "step", "do"), [
-    ("--keep", "psql*RENAME*", FAIL_ONCE), slowly("--keep", "mv*", FAIL_ONCE),
-    slowly("--keep", "createdb*", FAIL_ONCE), slowly("--keep", "flask db init", FAIL_ONCE),
-    ("--keep", "flask db migrate", FAIL_ONCE), slowly("--keep", "flask db upgrade", FAIL_ONCE),
-    ("--keep", "flask db upgrade", "exit 0"), ("--carry", "psql*TO STDOUT*", FAIL),
-    ("--carry", "psql*FROM STDIN*", FAIL), slowly("--carry", "psql*IS NULL", FAIL),
-])  # fmt: skip
-def test_all_is_put_back_at_whatever_step_it_fails_or_has_done_nothing(backscope, words, step, do):
-    """Either end of a copy, too: the target would have committed half the rows."""
-    before = backscope.snapshot()
-    result = backscope.run("rebuild", words, BEFORE=step, DO=do)
-    assert result.code == (2 if "RENAME" in step else 1), result
-    assert result.code == 2 or "Everything is as it was before" in result.said
-    assert backscope.snapshot() == before
+def test_h42_a_name_taken_before_our_createdb_stays_theirs(backscope):
+    name, before = f"{backscope.name}.~0~", backscope.mine()
+    theirs = f"PATH=$REAL_PATH createdb {name}; DB={name}; {PSQL} 'CREATE TABLE theirs ()'"
+    backscope.run("rebuild --keep", 1, before=("createdb*", theirs))
+    assert backscope.postgres.rows(name) == {"theirs": []}
+    assert backscope.mine().items() > before.items()
 
 
-def test_putting_back_drops_only_what_our_own_createdb_has_made(backscope):
-    """H41, H42: ours is gone, another has its name, and flask does not open that."""
-    tool, name = f"PATH=$REAL_PATH PGPASSWORD={PASSWORD}", backscope.name
-    do = f"{tool} dropdb {name}; {tool} createdb {name}"
-    old = backscope.mine()[name]
-    result = backscope.run("rebuild", "--keep", FAST="", BEFORE="flask db migrate", DO=do)
-    assert (result.code, "It was closed" in result.said) == (1, True), result
-    assert not [call for call in result.trace if call.startswith("dropdb")]
-    assert backscope.mine()[f"{name}.~1~"] == old
-    assert name in backscope.mine()
-    assert "migrations.~1~" in backscope.folders()
-    assert ".~1~" in result.err
+def pairs(backscope):
+    """Return the oids, sequences and migrations of the current pair and of number 1."""
+    databases, folders, name = backscope.mine(), backscope.folders(), backscope.name
+    current = (databases[name], backscope.ids(), folders["migrations"])
+    return current, (databases[f"{name}.~1~"], backscope.ids(1), folders["migrations.~1~"])
 
 
-def test_rows_that_somebody_stores_in_the_new_database_are_not_dropped(backscope):
-    insert = "INSERT INTO searches (term) VALUES ('mine')"
-    drop = f'PATH=$REAL_PATH psql -qXd $FAST -c "{insert}; DROP TABLE sequences"'
-    result = backscope.run("rebuild", "--keep", AFTER="flask db upgrade", DO=drop)
-    assert result.code == 1, result
-    assert backscope.sql("SELECT term FROM searches") == [("mine",)]
+def test_an_undo_swaps_the_pair_and_another_swaps_it_back(kept):
+    current, other = pairs(kept)
+    for expected in ((other, current), (current, other)):
+        kept.done("undo")
+        assert pairs(kept) == expected
+        assert len(kept.mine()) == len(kept.folders()) == 2
+
+
+def test_h94_a_folder_of_another_database_stays(kept):
+    """Of one that was rebuilt in the same checkout meanwhile."""
+    other = f"{kept.name}_other"
+    kept.done(f"rebuild --confirm {other}", POSTGRES_DB=other)
+    folders, oids = kept.folders(), kept.mine()
+    kept.done("undo")
+    assert kept.mine()[kept.name] == oids[f"{kept.name}.~1~"]
+    assert kept.folders() == folders
+    assert "mv " not in kept.done("status").out
+    kept.done("undo")
+    assert (kept.mine(), kept.folders()) == (oids, folders)
+
+
+def test_a_cleared_database_comes_back_with_its_rows(backscope):
+    before, folder = backscope.postgres.rows(backscope.name), backscope.folders()["migrations"]
+    backscope.done("clear --keep")
+    assert (backscope.ids(), len(backscope.ids(1))) == ([], 3)
+    assert backscope.folders() == {"migrations": folder, "migrations.~1~": folder}
+    backscope.done("undo")
+    assert backscope.postgres.rows(backscope.name) == before
+
+
+def test_a_clear_that_failed_half_way_keeps_its_copy(backscope):
+    """What there was is nowhere else."""
+    cleared = ("flask clear*", f'{PSQL} "TRUNCATE sequences"; {FAIL}')
+    assert f"{backscope.name}.~1~" in backscope.run("clear --keep", 1, before=cleared).err
     assert len(backscope.ids(1)) == 3
-    assert f"{backscope.name}.~1~" in result.err
-
-
-def test_an_empty_database_is_nothing_to_keep(backscope):
-    """H45, nor to ask about."""
-    backscope.sql("DELETE FROM sequences")
-    for words in (["rebuild", "--keep"], ["rebuild"]):
-        assert backscope.run(*words).code == 0
-    assert list(backscope.mine()) == [backscope.name]
-
-
-@pytest.mark.parametrize("fault", ["datallowconn = false", "datconnlimit = -2"])
-def test_what_an_interrupted_dropdb_left_is_not_kept(backscope, fault):
-    """H46: it is replaced; what may be whole is kept, though nobody can see what is in it."""
-    name = backscope.name
-    backscope.postgres.sql(f"UPDATE pg_database SET {fault} WHERE datname = '{name}'")
-    if "allow" in fault:
-        assert "cannot be seen" in backscope.refused("rebuild").said
-    assert backscope.run("rebuild", "--keep").code == 0
-    assert (f"{name}.~1~" in backscope.mine()) == ("allow" in fault)
-    assert backscope.ids() == []
-
-
-def test_a_name_that_is_too_long_to_be_numbered_is_refused(fresh):
-    assert "long" in fresh.refused("rebuild", "--keep", POSTGRES_DB="x" * 60).err
-
-
-def test_an_older_pair_is_not_offered_as_what_an_interrupted_rebuild_has_lost(kept):
-    """H66: it says since when it is kept."""
-    kept.run("rebuild", "--confirm", kept.name, AFTER="dropdb*", DO=KILL)
-    out = kept.run("status").out
-    assert f"{kept.name}.~1~" in out
-    assert "since 20" in " ".join(out.split())

@@ -1,104 +1,119 @@
-"""kill -9 before and after each step, and the same command again completes (H23, H44, H45)."""
+"""kill -9 and a server that crashes: the current database is there, the same command completes."""
 
-import subprocess
+import random
+import time
 
 import pytest
-from checkout import KILL, slowly
+from checkout import FAIL, KILL, slowly
+from postgres import Postgres, throwaway
 
-SIX = ["dropdb*", "mv*", "createdb*", "flask db init", "flask db migrate", "flask db upgrade"]
-KEEP = ["psql*RENAME*", *SIX[1:]]
-CARRY = [*KEEP[:3], "psql*still to be copied*", *KEEP[3:], "psql*TO STDOUT*", "psql*FROM STDIN*",
-         "psql*IS NULL*"]  # fmt: skip
-SWAP = ["psql*", "mv migrations migrations.~0~", "mv {} migrations", "mv migrations.~0~*"]
-MOMENTS = [("BEFORE", f"{KILL}; exit"), ("BEFORE", KILL), ("AFTER", KILL)]  # the second: in it
+BUILD = ["createdb*", "flask db init*", "flask db migrate*", "flask db upgrade*"]
+SWAP = ["psql*RENAME*", "mv*migrations migrations.~1~", "mv*migrations.~0~ migrations"]
+STEPS = {
+    "rebuild --confirm {}": ["dropdb*", "mv*", *BUILD],
+    "rebuild --keep": [*BUILD, *SWAP],
+    "rebuild --carry": ["psql*TO STDOUT*", "psql*FROM STDIN*", *SWAP],
+    "undo": [SWAP[0], "mv*migrations.~1~ migrations.~0~", *SWAP[1:]],
+    "clear --keep": ["createdb*", "cp*", "flask clear*"],
+    "prune --confirm {}": ["dropdb*", "rm*"],
+}
+MOMENTS = {"before": ("before", f"{KILL}; exit"), "in": ("before", KILL), "after": ("after", KILL)}
+FAILURES = [*MOMENTS.values(), ("before", FAIL), ("after", FAIL)]
+CASES = [(words, moment, step) for words in STEPS for moment in MOMENTS for step in STEPS[words]]
+FAST = {
+    ("rebuild --confirm {}", "after", "mv*"),
+    ("rebuild --keep", "after", "psql*RENAME*"),
+    ("rebuild --carry", "after", "psql*FROM STDIN*"),
+    ("undo", "before", "mv*migrations.~0~ migrations"),
+    ("clear --keep", "before", "flask clear*"),
+}
+STORE = "INSERT INTO sequences VALUES ('{}', '', 0, '{{}}', true) ON CONFLICT DO NOTHING"
+CRASH = """kill -9 $(PATH=$REAL_PATH psql -qXAt -d postgres -c "SELECT pid FROM pg_stat_activity
+    WHERE application_name = 'backscope-reset looks' LIMIT 1")"""
+CRASHES = {"createdb*": "rebuild --keep", "mv*": "undo", "cp*": "clear --keep"}
 
 
-def each(steps, *often):
-    """Give each step with what is to be done before, in and after it; most are slow."""
-    cases = [(when, step, do) for step in steps for when, do in MOMENTS]
-    return [pytest.param(*case) if case in often else slowly(*case) for case in cases]
+def contents(backscope):
+    """Return what is cached in each database, but for the one that is being built."""
+    names = [name for name in backscope.mine() if "~0~" not in name]
+    return {
+        name: tuple(backscope.sql("SELECT id FROM sequences ORDER BY 1", name)) for name in names
+    }
 
 
-def killed(backscope, when, step, do, *words):
-    """Run the tool, which is killed in between."""
-    result = backscope.run(*words, **{when: step, "DO": do})
-    assert result.code == -9
-    assert result.trace
-
-
-def rebuilds(words, steps, *often):
-    """Give the moments of a rebuild that is called with these words."""
-    return [pytest.param(words, *one.values, marks=one.marks) for one in each(steps, *often)]
-
-
-@pytest.mark.parametrize(("words", "when", "step", "do"), [
-    *rebuilds("", SIX, ("AFTER", "dropdb*", KILL), ("BEFORE", "flask db upgrade", KILL)),
-    *rebuilds("--keep", KEEP, ("AFTER", "psql*RENAME*", KILL)),
-    *rebuilds("--carry", CARRY, ("AFTER", "psql*FROM STDIN*", KILL)),
-])  # fmt: skip
-def test_the_same_rebuild_again_completes(backscope, words, when, step, do):
-    """What is kept is whole, whatever happened; an undo swaps it back in."""
-    name, old, folder = backscope.name, backscope.mine(), backscope.folders()["migrations"]
-    before = backscope.postgres.rows(name)
-    command = ["rebuild", *words.split(), *(["--confirm", name] if words != "--keep" else [])]
-    killed(backscope, when, step, do, *command)
-    result = backscope.run(*command)
-    assert result.code == 0, result
-    after, folders = backscope.postgres.rows(name), backscope.folders()
-    ((revision,),) = backscope.sql("SELECT version_num FROM alembic_version")
-    assert folders.pop("migrations") == [f"{revision}_"]
-    assert folder in folders.values()
-    assert after["sequences"] == (before["sequences"] if words == "--carry" else [])
-    assert words or list(backscope.mine()) == [name]
-    if words:
-        kept = {oid: name for name, oid in backscope.mine().items()}[old[name]]
-        assert backscope.postgres.rows(kept) == before
-        assert folders[kept.replace(name, "migrations")] == folder
-    if words == "--keep":
-        assert len(backscope.mine()) == 2
-        assert backscope.run("undo").code == 0
-        assert backscope.mine()[name] == old[name]
-        assert backscope.folders()["migrations"] == folder
+def assert_settled(backscope):
+    """Assert that each database has the folder with its revision: nothing is half done."""
+    folders, revisions = backscope.folders(), {}
+    for name in contents(backscope):
+        ((revision,),) = backscope.sql("SELECT version_num FROM alembic_version", name)
+        revisions[name.replace(backscope.name, "migrations")] = [f"{revision}_"]
+    assert {**revisions, **folders} == {**folders, **revisions}  # a folder may be missing
+    assert folders["migrations"] == revisions["migrations"]
+    assert "migrations.~0~" not in folders
+    assert "mv " not in backscope.done("status").out
 
 
 @pytest.mark.parametrize(
-    ("when", "step", "do"),
-    each(SWAP, ("AFTER", SWAP[0], KILL), ("BEFORE", SWAP[2], f"{KILL}; exit")),
+    ("words", "moment", "step"),
+    [pytest.param(*case) if case in FAST else slowly(*case) for case in CASES],
 )
-def test_an_undo_is_finished_by_the_commands_that_status_says(kept, when, step, do):
-    """H44: whichever number it has."""
-    number = 4 if "{" in step else 1
-    name, at, folder = kept.name, f"{kept.name}.~{number}~", f"migrations.~{number}~"
-    if number != 1:
-        kept.postgres.sql(f'ALTER DATABASE "{name}.~1~" RENAME TO "{at}"')
-        (kept.folder / "migrations.~1~").rename(kept.folder / folder)
-    oids, folders = kept.mine(), kept.folders()
-    swapped = {"migrations": folders[folder], folder: folders["migrations"]}
-    killed(kept, when, step.format(folder), do, "undo")
-    out = kept.run("status").out
-    moves = [line.split("#")[0] for line in out.splitlines() if "mv " in line]
-    assert not (moves and "dropdb" in out)  # whose rm would take what is the current database's
-    if kept.mine() == oids:  # it had not begun
-        assert not moves
-        assert kept.run("undo").code == 0
-    elif kept.folders() != swapped:
-        path = {"PATH": kept.environ["REAL_PATH"], "HOME": kept.environ["HOME"]}
-        subprocess.run(["sh", "-c", moves[0]], check=True, env=path)
-    assert kept.mine() == {name: oids[at], at: oids[name]}
-    assert kept.folders() == swapped
-    assert "mv " not in kept.run("status").out
+def test_the_same_command_again_completes(kept, words, moment, step):
+    """H23, H44, H45, H93: what is kept is whole; an undo is finished, not undone."""
+    when, do = MOMENTS[moment]
+    before, name = contents(kept), kept.name
+    lost = {"rebuild --confirm {}": name, "prune --confirm {}": f"{name}.~1~"}.get(words)
+    safe = {ids for one, ids in before.items() if one != lost}
+    kept.run(words, -9, **{when: (step, do)})
+    assert set(contents(kept).values()) >= safe
+    assert name in kept.mine() or lost == name
+    kept.done(words)
+    assert set(contents(kept).values()) >= safe
+    assert words != "undo" or contents(kept)[name] == before[f"{name}.~1~"]
+    assert_settled(kept)
 
 
-def test_what_a_killed_tool_left_running_holds_the_lock(backscope):
-    """H24: until it has ended, nobody else begins."""
-    read = backscope.folder.parent / "go"
-    subprocess.run(["mkfifo", str(read)], check=True)
-    do = f'{KILL}; echo $$ >"$FIFO"; read line <{read}'
-    process = backscope.start("rebuild", "--keep", BEFORE="createdb*", DO=do)
-    backscope.hung()
-    backscope.take_trace()
-    assert "Another reset" in backscope.refused("rebuild", "--keep").err
-    read.write_text("on\n")
-    backscope.finish(process)
-    assert backscope.run("rebuild", "--keep").code == 0
-    assert len(backscope.ids(1)) == 3
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("crashes", [{"psql*RENAME*": "rebuild --carry"}, slowly(CRASHES)])
+def test_h23_a_server_that_crashes_loses_nothing(fresh, crashes):
+    """A process of it that is killed ends them all; it starts again by itself."""
+    shared = fresh.postgres
+    with throwaway() as variables:
+        fresh.postgres = Postgres(variables)
+        fresh.write_env(POSTGRES_PORT=fresh.postgres.port)
+        fresh.done("rebuild")
+        for step, words in crashes.items():
+            fresh.sql(STORE.format(step.replace("*", "")))
+            before = set(contents(fresh).values())
+            assert "status" in fresh.run(words, 1, after=(step, CRASH)).err
+            vars(fresh.postgres).pop("connection", None)  # which has ended, too
+            while fresh.run("status").code != 0:
+                time.sleep(0.05)
+            assert fresh.name in fresh.mine()
+            assert set(contents(fresh).values()) >= before
+            fresh.done(words)
+            assert set(contents(fresh).values()) >= before
+            assert_settled(fresh)
+        fresh.postgres = shared
+
+
+@pytest.mark.parametrize(
+    ("seed", "rounds"),
+    [(0, 1), (2, 1), *(slowly(seed, 3) for seed in range(60))],
+)
+@pytest.mark.timeout(600)
+def test_no_sequence_of_faults_loses_what_was_kept(kept, seed, rounds):
+    """Each command may be killed or fail anywhere, and is then run again."""
+    drawn = random.Random(seed)
+    for number in range(rounds):
+        kept.sql(STORE.format(number))
+        words = drawn.choice(["rebuild --keep", "rebuild --carry", "undo", "clear --keep"])
+        before = set(contents(kept).values())
+        for _ in range(drawn.choice([1, 1, 2])):
+            when, do = drawn.choice(FAILURES)
+            result = kept.run(words, **{when: (drawn.choice(STEPS[words]), do)})
+            assert result.code in (0, 1, 2, -9), result
+            assert kept.name in kept.mine(), result
+            assert set(contents(kept).values()) >= before, result
+        kept.done(words)
+        assert set(contents(kept).values()) >= before
+    assert_settled(kept)

@@ -1,112 +1,86 @@
-"""What is in the way is said before the first touch, all of it, with what helps."""
-
-import contextlib
-import pty
-import socket
-import subprocess
-import threading
-from subprocess import DEVNULL, PIPE
+"""Other people's servers: what is owed there is refused before the first touch, or works."""
 
 import pytest
-from checkout import slowly
-from test_long import ended
-from test_settings import append
+from checkout import cases, slowly
+from places import path_without
+from printed import follow, hinted
+from stubs import refuse_with
+
+UNREACHABLE = {
+    "port": ("PORT", "1", ["refused", "pg_isready -h"]),
+    "password": ("PASSWORD", "x", ["authentication failed", "\\password", ".env"]),
+    "role": ("USER", "stranger", ["authentication failed", "createuser", "as a superuser"]),
+    "slow host": ("HOST", "nowhere.invalid", ["translate host name", "/.env"]),
+}
+GERMAN = "Passwort-Authentifizierung für Benutzer »scope« fehlgeschlagen"
 
 
-def test_h10_a_server_that_cannot_be_reached(backscope):
-    """What libpq says is shown, and what helps against it."""
-    for change, words in (
-        ({"POSTGRES_PORT": "1"}, ("refused", "pg_isready -h")),
-        ({"POSTGRES_PASSWORD": "wrong"}, ("password authentication failed", "/.env")),
-        ({"POSTGRES_USER": "stranger"}, ("authentication failed", "CREATE ROLE")),
-        ({"POSTGRES_HOST": "nowhere.invalid"}, ("translate host name", "/.env")),
-    ):
-        backscope.write_env(**change)
-        said = backscope.refused("clear").said
-        assert all(word in said for word in words), said
+def assert_refused(backscope, *words):
+    """Assert that a rebuild is refused with these words, which db-status says too."""
+    for result in (backscope.done("status"), backscope.refused("rebuild --keep")):
+        assert all(word in result.said for word in words), result
 
 
-def test_h34_a_connection_pooler(backscope):
-    """PgBouncer knows no `options` of a session; this one says so in its words."""
-    words = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
-
-    def answer():
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                client.recv(9999)
-                client.sendall(b"E" + (len(words) + 4).to_bytes(4, "big") + words)
-                client.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, daemon=True).start()
-        backscope.write_env(POSTGRES_PORT=str(listener.getsockname()[1]))
-        said = backscope.refused("clear", PGSSLMODE="disable", PGGSSENCMODE="disable").said
-    assert "unsupported startup parameter" in said
-    assert "POSTGRES_PORT=5432" in said
+@pytest.mark.parametrize(("name", "value", "words"), cases(UNREACHABLE))
+def test_h10_what_libpq_says_and_what_helps(backscope, name, value, words):
+    backscope.write_env(**{f"POSTGRES_{name}": value})
+    said = backscope.refused("clear").said
+    assert all(word in said for word in words), said
 
 
-def test_h11_h13_h14_all_problems_are_reported_together(backscope, role):
-    """No right to create or to drop, another's session, a file for a folder: with what helps."""
-    backscope.write_env(POSTGRES_USER=role)
-    (backscope.folder / "migrations").rename(backscope.folder / "elsewhere")
-    (backscope.folder / "migrations").touch()
-    with contextlib.closing(backscope.as_scope()) as session:
-        said = backscope.refused("rebuild").said
-        assert f"pid {session.info.backend_pid}" in said
-    for words in (f'ALTER ROLE "{role}" CREATEDB', f'OWNER TO "{role}"', "FORCE=1", "not a folder"):
-        assert words in said
-    said = backscope.refused("clear", CONFIRM="x", POSTGRES_PORT="none", POSTGRES_DB="").said
-    assert all(name in said for name in ("CONFIRM", "POSTGRES_PORT", "POSTGRES_DB"))
+def test_h75_debians_superuser_comes_by_sudo(debian):
+    """The printed command does what it is for: peer lets only the system's postgres in."""
+    debian.postgres.sql("ALTER ROLE scope NOCREATEDB")
+    command = hinted(debian.refused("rebuild --keep"), "CREATEDB")
+    start = f"sudo -u postgres psql -p {debian.postgres.port} -d postgres -c "
+    assert command.startswith(start)
+    follow(debian, command, PGPASSWORD="")
+    debian.done("rebuild --keep --dry-run")
+    debian.write_env(POSTGRES_PASSWORD="another")  # H86: without a connection, too
+    assert [command for _, command in debian.refused("clear").hints if command.startswith(start)]
+    debian.write_env(POSTGRES_HOST="")
+    result = debian.refused("clear", PGHOST=debian.postgres.variables["PG_SOCKET_DIR"])
+    assert "Peer authentication failed" in result.said
+    assert hinted(result, "POSTGRES_HOST=localhost")
 
 
-@pytest.mark.parametrize("answer", [slowly("no"), "yes"])
-def test_h19_what_backscope_itself_asks_is_answered_through_the_tool(backscope, answer):
-    """Its "No action taken" has exit status 0, and is no success here."""
-    backscope.write_env(APP_ENVIRONMENT="production")
-    before = backscope.snapshot()
-    terminal = backscope.spawn("clear", PRODUCTION="1", CONFIRM=backscope.name, FAST="")
-    terminal.expect("anything else: ")
-    assert ended(terminal, f"{answer}\r") == (0 if answer == "yes" else 2), terminal.before
-    assert ("No action taken" in terminal.before) == (answer == "no")
-    assert (backscope.snapshot() == before) == (answer == "no")
-    assert (backscope.ids() == []) == (answer == "yes")
+@pytest.mark.parametrize("charset", ["latin-1", slowly("utf-8")])
+def test_h80_a_server_that_speaks_german(backscope, charset):
+    """What is not UTF-8 is shown with replacements; also what a step says."""
+    backscope.write_env(POSTGRES_PORT=refuse_with(GERMAN.encode(charset)))
+    assert "Passwort-Authentifizierung f" in backscope.refused("clear").said
+    backscope.write_env()
+    says = ("psql*", "printf 'FEHLER: f\\374r' >&2; exit 3")
+    assert "FEHLER: f" in backscope.unchanged("clear --seq A1", before=says).said
 
 
-def test_h29_on_another_machine_name_and_host_are_typed(backscope):
-    """A name that is not known to be this machine's is another's: 127.1 is 127.0.0.1 to libc."""
-    backscope.write_env(POSTGRES_HOST="127.1")
-    answer = f"{backscope.name}@127.1"
-    for command in ("clear", "rebuild"):
-        assert f"CONFIRM={answer}" in backscope.refused(command).said
-        assert answer in backscope.refused(command, CONFIRM=backscope.name).said
-    terminal = backscope.spawn("clear")
-    terminal.expect(f"Type {answer} to go on: ")
-    assert ended(terminal, f"{answer}\r") == 0, terminal.before
-    assert backscope.ids() == []
+def test_h85_a_standby(standby):
+    assert_refused(standby, "standby")
 
 
-def test_h53_a_question_that_nobody_sees_or_can_answer_is_refused(backscope):
-    """A terminal at one end is none, and Ctrl-D is no answer."""
-    before, (_, terminal) = backscope.snapshot(), pty.openpty()
-    for stdin, stdout in ((terminal, PIPE), (DEVNULL, terminal)):
-        place = {"cwd": backscope.folder, "env": backscope.environ}
-        streams = {"stdin": stdin, "stdout": stdout, "stderr": PIPE}
-        assert subprocess.run(backscope.argv("rebuild"), **place, **streams).returncode == 2
-    asks = backscope.spawn("rebuild")
-    asks.expect("to go on: ")
-    assert ended(asks, "\x04") == 2
-    assert (backscope.snapshot(), backscope.take_trace()) == (before, [])
+def test_h85_an_outdated_collation_version(outdated):
+    """After an upgrade of the system; a clear needs no template."""
+    outdated.done("clear")
+    outdated.drop()
+    command = hinted(outdated.refused("rebuild"), "REFRESH")
+    assert 'ALTER DATABASE "template1" REFRESH COLLATION VERSION' in command
 
 
-def test_h40_rows_that_came_after_a_look_that_asked_nothing(backscope):
-    """The look right before the first touch sees them: the app brings one when it is loaded."""
-    backscope.sql("DELETE FROM sequences")
-    line = (
-        f"late = __import__('psycopg2').connect('dbname={backscope.name}'); late.autocommit = 1\n"
-    )
-    insert = "late.cursor().execute(\"INSERT INTO searches (term) VALUES ('late')\")\n"
-    append(backscope.folder / "flaskr/config.py", line + insert)
-    result = backscope.run("rebuild", FAST="")
-    assert (result.code, result.trace) == (2, []), result
-    assert "late" in str(backscope.sql("SELECT term FROM searches"))
+def test_h85_no_database_postgres(no_postgres):
+    """As dropdb and createdb do, it goes through template1; then template0 is copied."""
+    name = f"{no_postgres.name}_disposable"
+    no_postgres.write_env(POSTGRES_DISPOSABLE_DB=name)
+    for words in ("status", "rebuild --keep", "undo", "disposable", "clear"):
+        no_postgres.done(words)
+    assert "createdb -T template0 scope" in no_postgres.done("rebuild --confirm {}").calls
+    assert set(no_postgres.mine()) == {no_postgres.name, f"{no_postgres.name}.~1~", name}
+
+
+def test_h77_a_program_that_a_step_needs_is_not_there(kept):
+    """The server runs in a container, and its client programs are in there, too."""
+    for program, words in (("createdb", "rebuild --confirm {}"), ("psql", "undo")):
+        assert program in kept.refused(words, PATH=path_without(kept, program)).err
+    path = path_without(kept, "dropdb", "createdb", "psql", "git")
+    assert "createdb" in kept.done("status", PATH=path).said
+    kept.done("clear", PATH=path)
+    assert kept.ids() == []

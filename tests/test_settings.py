@@ -1,78 +1,78 @@
-"""Which database it is: what Backscope would read, in .env and in the environment."""
+"""`.env` by Backscope's rule, and what children get: H3 H5 H25 H27 H29 H32 H36 H52 H65 H96 H105."""
 
-import pytest
+import sys
 
+import builders as make
+from builders import SECRET, cases, outcome
 
-def append(path, text):
-    with path.open("a") as file:
-        file.write(text)
+from resetting.env_file import read_settings
 
-
-def test_h3_without_dotenv_nothing_is_guessed(backscope):
-    (backscope.folder / ".env").rename(backscope.folder.parent / ".env")  # a parent's is none
-    assert "\n      cp " in backscope.refused("rebuild", "--keep").err
-
-
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        (lambda text: text + b"this is no=pw-other'\n", "line 7"),
-        (lambda text: text + b"\n# a comment\n\nPOSTGRES_HOST\n", "line 10"),
-        (lambda text: text.replace(b"POSTGRES_HOST=", b"POSTGRES_HOST ~ pw-other"), "line 4"),
-        (lambda text: text + b"# caf\xe9\n", "not in UTF-8, at line 7"),
-        (lambda text: text.decode().encode("utf-16"), "not in UTF-8, at line 1"),
-    ],
-)
-def test_h31_h65_a_line_that_is_not_understood_is_named_by_its_number(backscope, change, words):
-    path = backscope.folder / ".env"
-    path.write_bytes(change(path.read_bytes()))
-    error = backscope.refused("clear").err
-    assert words in error
-    assert "pw-other" not in error
+SKIPPED = {
+    "no-value": (b"A=1\n\nPOSTGRES_DB\n", "line 3"),
+    "twice": (b"A B\nPOSTGRES_DB=x\nC D\n", "line 1, 3"),
+    "latin-1": (b"A=1\n# \xfc\n", "UTF-8, at line 2"),
+    "utf-16": ("A=1\n".encode("utf-16"), "UTF-8, at line 1"),
+}
+TAKEN = {
+    "ipv6": (b"POSTGRES_HOST=[::1]", {}, "::1"),
+    "of-env": (b"POSTGRES_HOST=''\nPGHOST=far", {}, "far"),
+    "of-environment": (b"POSTGRES_HOST=''", {"PGHOST": "/run"}, "/run"),
+}
+HERE = dict.fromkeys(["localhost", "127.0.0.1", "::1", "", "/tmp"], True)
+HOSTS = {**HERE, **dict.fromkeys(["db.example.org", "localhost.evil.org", "/tmp,far"], False)}
 
 
-def test_h4_h31_no_name_one_of_postgresqls_own_and_a_port_that_is_none(backscope):
-    before = backscope.postgres.databases()
-    for name in (None, "postgres", "template0"):
-        backscope.write_env(POSTGRES_DB=name)
-        assert "POSTGRES_DB is" in backscope.refused("rebuild", CONFIRM=name or "").err
-    backscope.write_env(POSTGRES_DISPOSABLE_DB="postgres")
-    assert "POSTGRES_DISPOSABLE_DB is" in backscope.refused("disposable").err
-    for port in ("", "65536", "\u0665"):
-        backscope.write_env(POSTGRES_PORT=port)
-        assert "POSTGRES_PORT" in backscope.refused("clear").err
-    assert backscope.postgres.databases() == before
+def read(folder, content, variable="POSTGRES_DB", **environ):
+    """Return the settings that a `.env` with this content has."""
+    (folder / ".env").write_bytes(content)
+    return read_settings(folder, environ, variable)
 
 
-@pytest.mark.parametrize("name", ["DB", "HOST", "PORT", "USER"])
-def test_h5_h51_what_the_environment_says_against_dotenv_is_shown_and_asked(backscope, name):
-    name = f"POSTGRES_{name}"
-    environ = {name: backscope.settings[name]}
-    backscope.write_env(**{name: "5999"})
-    result = backscope.refused("clear", **environ)  # it asks, and nobody answers
-    assert all(words in result.out for words in (name, environ[name], "5999", ".env"))
-    assert f"{name}={environ[name]}" in result.err  # so does the way to confirm
-    assert backscope.run("clear", CONFIRM=backscope.name, **environ).code == 0
-    assert backscope.ids() == []
+def test_the_environment_wins_and_that_is_told(tmp_path, monkeypatch):
+    assert "\ncp " in outcome(read_settings, tmp_path, {}, "POSTGRES_DB")
+    environ = {"POSTGRES_DB": "other", "POSTGRES_PORT": "5432", "POSTGRES_DISPOSABLE_DB": "y"}
+    assert read(tmp_path, b"POSTGRES_DB=scope", **environ).overrides == ["POSTGRES_DB"]
+    disposable = read(tmp_path, b"POSTGRES_DB=scope", "POSTGRES_DISPOSABLE_DB", **environ)
+    assert disposable.overrides == ["POSTGRES_DISPOSABLE_DB"]
+    monkeypatch.setenv("WHO", "theirs")
+    odd = b"WHO=ours\nexport POSTGRES_DB = '${WHO}%41' # c\nPOSTGRES_USER=a%40b\nOTHER\n"
+    settings = read(tmp_path, odd)
+    assert (settings.database, settings.user, settings.password) == ("theirs%41", "a@b", "root")
 
 
-def test_h32_an_empty_host_is_the_unix_socket(backscope):
-    backscope.write_env(POSTGRES_HOST="")
-    folder = backscope.postgres.variables["PG_SOCKET_DIR"]
-    result = backscope.run("clear", PGHOST=folder, FAST="")
-    assert result.code == 0, result
-    assert folder in result.said
-    assert backscope.ids() == []
+@cases("content, key", SKIPPED)
+def test_a_line_that_would_be_skipped_is_refused(tmp_path, content, key):
+    assert key in outcome(read, tmp_path, content)
+    assert "${EDITOR:-vi}" in outcome(read, tmp_path, content)
 
 
-def test_h39_what_flask_app_names_is_what_the_probe_and_a_step_load(backscope):
-    """Wherever it is said; what no step could load is found before the drop."""
-    keep = ("rebuild", "--keep")
-    assert "elsewhere" in backscope.refused(*keep, FAST="", FLASK_APP="elsewhere").err
-    append(backscope.folder / ".env", "FLASK_APP=nowhere\n")
-    assert "nowhere" in backscope.refused(*keep, FAST="").err
-    backscope.write_env()
-    (backscope.folder / "wsgi.py").rename(backscope.folder / "second.py")
-    append(backscope.folder / ".flaskenv", "FLASK_APP=second:app\n")
-    assert backscope.run("clear", FAST="").code == 0
-    assert backscope.ids() == []
+@cases("content, environ, host", TAKEN)
+def test_the_host_is_what_libpq_would_take(tmp_path, content, environ, host):
+    assert read(tmp_path, content, **environ).host == host
+
+
+@cases("host, local", {host: (host, HOSTS[host]) for host in HOSTS})
+def test_another_machine_is_named_in_what_is_typed(host, local):
+    settings = make.settings(host=host)
+    assert settings.local == (settings.confirmation_text == "scope") == local
+    assert settings.confirmation_text in ("scope", f"scope@{host}")
+
+
+def test_a_password_is_masked_however_it_is_written():
+    settings = make.settings({"POSTGRES_PASSWORD": "p\\%40/x"}, password="p\\@/x")
+    texts = ["p\\%40/x", "p\\@/x", "p\\\\@/x", "p%5C%40/x", "p%5C%40%2Fx"]
+    assert settings.mask(", ".join(texts)) == ", ".join(["***"] * 5)
+    assert SECRET not in repr(make.settings())
+    name = make.settings({"POSTGRES_PASSWORD": "scope"})
+    assert name.mask("scope on localhost") == "scope on localhost"
+
+
+def test_children_get_what_was_read_and_nothing_that_redirects():
+    redirecting = ["PGDATABASE", "PGSERVICE", "PGHOSTADDR", "FLASK_APP", "FLASK_DB_X"]
+    environ = {**dict.fromkeys(redirecting, "x"), "PGPORT": "1", "PGSSLMODE": "require"}
+    child = make.settings(environ={**environ, "PATH": "/bin"}).child_environment()
+    assert not {*redirecting} & {*child}
+    assert (child["PGPORT"], child["PGSSLMODE"]) == ("5432", "require")
+    assert child["PGPASSWORD"] == child["POSTGRES_PASSWORD"] == SECRET
+    assert "lock_timeout=5s" in child["PGOPTIONS"]
+    assert child["PATH"] == f"{sys.executable.rpartition('/')[0]}:/bin"

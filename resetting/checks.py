@@ -1,0 +1,242 @@
+"""Every precondition of a run, in one place and pure. The server says the rest itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Sequence
+
+from .hints import find_hints, statement_hint
+from .migrations import unfinished_moves
+from .options import Options
+from .problems import Hint, Problem, Problems
+from .settings import Settings
+from .snapshot import BUILDING, Database, Model, Session, Snapshot, Table
+from .steps import Step, identifier, quote, tilde
+
+MAINTENANCE_DATABASES = ("postgres", "template0", "template1")
+MAX_NAME_BYTES = 63 - len(".~999~")  # NAMEDATALEN - 1, less what a backup's name has
+OLDEST_SERVER = 130000
+# Backscope puts its variables into a URL as they are (SQLAlchemy, "Database URLs").
+URL_CHARACTERS = {
+    "POSTGRES_USER": "@/:",
+    "POSTGRES_PASSWORD": "@",
+    "POSTGRES_HOST": "@/",
+    "POSTGRES_DB": "?",
+}
+
+
+def check_settings(options: Options, settings: Settings, variable: str) -> Problems:
+    """Yield what is wrong with the settings alone; `variable` names the database."""
+    yield from check_database_name(settings, variable)
+    port = settings.port
+    if not re.fullmatch("[0-9]{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
+        message = f"is {quote(port)}. It has to be a number from 1 to 65535."
+        yield setting_problem(settings, "POSTGRES_PORT", message)
+    testing = settings.values["APP_ENVIRONMENT"] == "testing"
+    if testing and variable == "POSTGRES_DB":
+        message = "is testing, so Flask would open POSTGRES_DISPOSABLE_DB."
+        yield setting_problem(settings, "APP_ENVIRONMENT", message)
+    for name, characters in URL_CHARACTERS.items():
+        for character in characters:
+            if character in settings.values[name]:
+                message = f"has {character}, which means something else in Backscope's URL."
+                if name in ("POSTGRES_USER", "POSTGRES_PASSWORD"):
+                    message += f" Write it as %{ord(character):02X}."
+                if name == "POSTGRES_HOST":
+                    message += " Leave it empty, and set PGHOST to the folder of a socket."
+                yield setting_problem(settings, name, message)
+    given = options["CONFIRM"]
+    if given not in ("", settings.confirmation_text):
+        message = f"CONFIRM is {quote(given)}, but the name is {settings.confirmation_text}."
+        yield Problem(message, options.hint("confirm it", CONFIRM=settings.confirmation_text))
+
+
+def check_database_name(settings: Settings, variable: str) -> Problems:
+    """Yield why this cannot be the name of the database that `variable` names."""
+    name = settings.database
+    main_names = (settings.values["POSTGRES_DB"], settings.dotenv.get("POSTGRES_DB"))
+    if not name:
+        yield setting_problem(settings, variable, "is not set.")
+    elif name in MAINTENANCE_DATABASES:
+        yield setting_problem(settings, variable, f"is {name}, PostgreSQL's own database.")
+    elif not name.isprintable() or len(name.encode(errors="replace")) > MAX_NAME_BYTES:
+        message = f"is {name!a}, which is no name for a database, or too long."
+        yield setting_problem(settings, variable, message)
+    elif variable != "POSTGRES_DB" and (name in main_names or re.search(r"\.~\d+~$", name)):
+        yield setting_problem(settings, variable, f"is {name}, which flask test must not empty.")
+
+
+def setting_problem(settings: Settings, name: str, message: str) -> Problem:
+    """Return a problem of one variable, with what changes it where it was set."""
+    if name in settings.environ:
+        hint = Hint(f"unset {name}", "have .env decide, unless it was typed on the command line")
+        return Problem(f"{name} {message}", hint)
+    return Problem(f"{name} {message}", settings.edit_hint)
+
+
+def check_app(snapshot: Snapshot, options: Options) -> Problems:
+    """Yield why Backscope's app cannot be used."""
+    error = snapshot.app.error
+    if error:
+        hints = find_hints(error, snapshot.settings, options)
+        if not hints:
+            routes = f"cd {tilde(snapshot.settings.checkout)} && flask routes"
+            hints = [Hint(routes, "see all that it prints")]
+        yield Problem(f"Backscope's app cannot be used:\n{error}", *hints)
+
+
+def check_production(snapshot: Snapshot, options: Options) -> Problems:
+    """Yield that this may be production, unless that was said."""
+    if snapshot.production and not options.on("PRODUCTION"):
+        environment = quote(snapshot.settings.values["APP_ENVIRONMENT"])
+        message = f"APP_ENVIRONMENT is {environment}, so this may be production."
+        yield Problem(message, options.hint("continue anyway", PRODUCTION="1"))
+
+
+def check_server(snapshot: Snapshot) -> Problems:
+    """Yield why nothing can be done on this server at all."""
+    server = snapshot.server
+    if server.version < OLDEST_SERVER:
+        version = server.version // 10000
+        message = f"This is PostgreSQL {version}. PostgreSQL 13 or newer is needed."
+        yield Problem(message, snapshot.settings.edit_hint)
+    if server.standby:
+        yield Problem("This server is a standby, which is read-only.", snapshot.settings.edit_hint)
+
+
+def check_exists(snapshot: Snapshot, options: Options) -> Problems:
+    """Yield why there is nothing to clear: no database, no tables, or nobody can see."""
+    database = snapshot.database
+    rebuild = options.hint("create it", "rebuild")
+    if not database.oid:
+        where = snapshot.settings.server_label
+        yield Problem(f"There is no database {database.name} on {where}.", rebuild)
+    elif not database.valid:
+        message = f"{database.name} is what an interrupted dropdb left."
+        yield Problem(message, options.hint("create it again", "rebuild"))
+    elif database.tables is None:  # so that nobody could say what was changed
+        hints = find_hints(database.error, snapshot.settings, options)
+        retry = options.hint("try again")
+        message = f"{database.name} cannot be inspected:\n{database.error}"
+        yield Problem(message, *(hints or [retry]))
+    elif options.condition and not database.find(None, "sequences"):
+        yield Problem(f"{database.name} has no table sequences.", rebuild)
+    elif not database.tables and not database.revisions:
+        yield Problem(f"{database.name} has no tables and no revision.", rebuild)
+
+
+def check_recreatable(snapshot: Snapshot) -> Problems:
+    """Yield why Backscope could drop its tables, but not create them again."""
+    database = snapshot.database
+    if database.oid and database.tables and not database.may_create_tables:
+        role = identifier(snapshot.settings.user)
+        yield Problem(
+            f"The role {snapshot.settings.user} may not create tables in {database.name}.",
+            statement_hint(
+                snapshot.settings,
+                f"GRANT CREATE ON SCHEMA public TO {role}",
+                "allow it",
+                database.name,
+            ),
+        )
+
+
+def check_privileges(snapshot: Snapshot, *databases: Database) -> Problems:
+    """Yield why our role may not create databases, or drop or rename these."""
+    settings = snapshot.settings
+    role = identifier(settings.user)
+    if not snapshot.server.may_create:
+        grant = statement_hint(settings, f"ALTER ROLE {role} CREATEDB", "allow it")
+        yield Problem(f"The role {settings.user} may not create databases.", grant)
+    for database in databases:
+        if not database.owned:
+            sql = f"ALTER DATABASE {identifier(database.name)} OWNER TO {role}"
+            change = statement_hint(settings, sql, f"make {settings.user} its owner")
+            message = f"{database.name} is owned by {database.owner}, not by {settings.user}."
+            yield Problem(message, settings.edit_hint, change)
+
+
+def check_template(snapshot: Snapshot, template: Database) -> Problems:
+    """Yield why createdb would refuse to copy a database."""
+    if template.collation_outdated:
+        sql = f"ALTER DATABASE {identifier(template.name)} REFRESH COLLATION VERSION"
+        accept = statement_hint(snapshot.settings, sql, "accept the new version")
+        message = f"The system's collations have a newer version than {template.name} records."
+        yield Problem(message, accept)
+
+
+def check_migrations(snapshot: Snapshot) -> Problems:
+    """Yield why `migrations` cannot be renamed."""
+    path = snapshot.settings.checkout / "migrations"
+    if path.exists() and not path.is_dir():
+        yield Problem(f"{tilde(path)} is not a folder.", Hint(f"rm {tilde(path)}", "remove it"))
+
+
+def check_beside(snapshot: Snapshot) -> Problems:
+    """Yield why what a killed run left beside the others cannot be removed."""
+    left = snapshot.beside
+    if not left.oid:
+        return
+    yield from check_privileges(snapshot, left)
+    if left.contents and left.comment != BUILDING:
+        drop = snapshot.settings.client("dropdb", left.name, user=snapshot.settings.user)
+        message = f"{left.name}, which this tool did not create, has {left.contents}."
+        yield Problem(message, Hint(drop, "remove it"))
+
+
+def check_copyable(
+    snapshot: Snapshot, options: Options, copies: Sequence[tuple[Model, Table]]
+) -> Problems:
+    """Yield why the rows of some tables cannot be copied."""
+    keep = options.hint("keep it and copy nothing", CARRY="", KEEP="1")
+    if snapshot.database.tables is None:
+        message = f"The rows of {snapshot.database.name} cannot be seen: {snapshot.database.error}"
+        yield Problem(message, keep)
+    for model, table in copies:
+        missing = []
+        for column in model.columns:
+            if column.required and column.fill is None and column.name not in table.columns:
+                missing.append(f"{model}.{column.name}")
+        if table.rows is None:
+            yield Problem(f"The rows of {model} cannot be counted.", keep)
+        elif missing and table.rows:
+            message = (
+                f"The rows of {model} cannot be copied: {', '.join(missing)} must not be null."
+                " A server_default in the models would fill it."
+            )
+            yield Problem(message, keep)
+
+
+def check_unfinished_swap(snapshot: Snapshot) -> Problems:
+    """Yield that an interrupted run left migrations where they do not belong."""
+    moves = unfinished_moves(snapshot)
+    if moves:
+        folder = f"cd {tilde(snapshot.settings.checkout)}"
+        commands = [folder, *(str(step) for step in moves)]
+        message = "The migrations are not with their databases, as after an interrupted swap."
+        yield Problem(message, Hint(" && ".join(commands), "move them back"))
+
+
+def check_sessions(options: Options, sessions: Sequence[Session]) -> Problems:
+    """Yield the sessions that are in the way, unless they are to be terminated."""
+    if sessions and not options.on("FORCE"):
+        heading = "1 session is in the way:"
+        if len(sessions) > 1:
+            heading = f"{len(sessions)} sessions are in the way:"
+        lines = [heading, *(session.description for session in sessions)]
+        yield Problem("\n".join(lines), options.hint("terminate what is listed", FORCE="1"))
+
+
+def check_programs(snapshot: Snapshot, steps: Sequence[Step]) -> Problems:
+    """Yield which of PostgreSQL's client programs are needed and not on the PATH."""
+    needed = {step.program for step in steps} & {"psql", "createdb", "dropdb"}
+    missing = sorted(needed - set(snapshot.programs))
+    if missing:
+        message = f"{', '.join(missing)}: not on the PATH."
+        yield Problem(
+            message,
+            Hint("sudo apt install postgresql-client", "install PostgreSQL's programs on Debian"),
+            Hint(
+                'brew install libpq && export PATH="$(brew --prefix libpq)/bin:$PATH"', "on macOS"
+            ),
+        )

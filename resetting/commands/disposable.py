@@ -1,0 +1,36 @@
+"""db-disposable: recreate the database that `flask test` empties."""
+
+from .. import backups, checks
+from ..command import Command
+from ..problems import Failed, Problem
+
+
+class Disposable(Command):
+    """Recreate POSTGRES_DISPOSABLE_DB, empty."""
+
+    help = "recreate POSTGRES_DISPOSABLE_DB, empty, for flask test"
+    variable = "POSTGRES_DISPOSABLE_DB"
+
+    def checks(self):
+        yield from checks.check_privileges(self.snapshot, self.snapshot.database)
+        yield from checks.check_template(self.snapshot, backups.template(self.snapshot))
+
+    def confirmation(self):
+        """Return a question where a clear asks, too, and if nobody can see what is lost."""
+        database = self.snapshot.database
+        unseen = database.tables is None
+        if database.contents and (unseen or self.needs_confirmation()):
+            return f"This wipes out {database.name}: {database.contents}."
+        return ""
+
+    def steps(self):
+        database = self.snapshot.database
+        if database.oid:
+            yield backups.dropdb(database.name, self.options.on("FORCE"))
+        yield backups.createdb(self.snapshot, database.name)
+
+    def verify(self, now):
+        new = now.database
+        if new.oid in (0, self.snapshot.database.oid) or new.tables_with_rows:
+            raise Failed(Problem(f"{new.name} is not there, or not empty."))
+        return f"{new.name} is there, and is empty"

@@ -1,0 +1,85 @@
+"""db-undo: swap a backup and the current pair; and how an interrupted swap is finished."""
+
+from .. import backups, checks
+from ..command import Command
+from ..migrations import unfinished_moves
+from ..problems import Failed, Problem
+from ..snapshot import Database
+from ..steps import numbered
+
+
+class Undo(Command):
+    """Swap a backup and the current pair; run again, swap them back."""
+
+    help = "swap a backup in; run again, it swaps back"
+    takes = ("N", *Command.takes)
+
+    @property
+    def swaps(self):
+        return True
+
+    @property
+    def number(self):
+        """The number of the backup: the one asked for, else our newest; 0: there is none."""
+        if self.options["N"]:
+            return int(self.options["N"])
+        newest_first = self.snapshot.backups
+        for number, backup in newest_first.items():
+            if backup.owned:
+                return number
+        return next(iter(newest_first), 0)
+
+    @property
+    def backup(self):
+        """Its database, which may not be there."""
+        name = numbered(self.snapshot.database.name, self.number)
+        return self.snapshot.backups.get(self.number, Database(name))
+
+    def checks(self):
+        if self.backup.oid and self.backup.valid:
+            yield from checks.check_privileges(self.snapshot, self.backup, self.snapshot.database)
+            yield from checks.check_beside(self.snapshot)
+        else:
+            message = "There is no backup."
+            if self.number:
+                message = f"There is no backup {self.backup.name} that is valid."
+            yield Problem(message, self.options.hint("list the backups", "status"))
+
+    def blocking_sessions(self):
+        if not self.backup.oid:
+            return []
+        return [*self.backup.sessions, *self.snapshot.database.sessions]
+
+    def heading(self):
+        if self.backup.oid:
+            yield "Comes back", f"{self.backup.name}: {self.backup}"
+
+    def steps(self):
+        if self.backup.oid:
+            yield from backups.swap_back(self.snapshot, self.number, self.options.on("FORCE"))
+
+    def verify(self, now):
+        if now.database.oid != self.backup.oid or unfinished_moves(now):
+            raise Failed(Problem("The undo is not finished."))
+        return f"{now.database.name} is back: {now.database}"
+
+
+class FinishSwap(Command):
+    """Move the migrations to their databases, which an interrupted swap has left undone."""
+
+    def heading(self):
+        yield "Unfinished", "a swap was interrupted; this finishes it"
+
+    def blocking_sessions(self):
+        return []
+
+    def steps(self):
+        yield from unfinished_moves(self.snapshot)
+
+    def verify(self, now):
+        if unfinished_moves(now):
+            raise Failed(Problem("The migrations are still not with their databases."))
+        done = f"The interrupted swap is finished; {now.database.name} is there: {now.database}"
+        for backup in now.backups.values():  # the one renamed last
+            return f"{done}; kept as {backup.name}: {backup}"
+        return done

@@ -1,0 +1,60 @@
+"""What two looks at a database have different."""
+
+from dataclasses import replace
+from typing import Sequence
+
+from .problems import Failed, Hint, Problem
+from .snapshot import Database, Model
+
+
+def describe_changes(before: Database, now: Database) -> list[str]:
+    """Return in which tables rows were stored, changed or deleted between two looks."""
+    if now.tables is None:
+        return [f"{now.name} cannot be inspected: {now.error}"]
+    known = {table.oid: table for table in before.seen_tables}
+    found = []
+    for table in now.tables:
+        old = known.pop(table.oid, replace(table, rows=0, version="0"))
+        if (old.rows, old.version) != (table.rows, table.version):
+            found.append(f"{table}, {old.rows} before")
+    gone = [table for table in known.values() if table.rows != 0]
+    return found + [f"{table.label}: dropped, {table.rows} before" for table in gone]
+
+
+def check_unchanged(changes: Sequence[str], since: str, hint: Hint) -> None:
+    """Raise Failed if there are changes, with what helps."""
+    if changes:
+        lines = [f"Rows were stored, changed or deleted {since}:", *changes]
+        raise Failed(Problem("\n".join(lines), hint))
+
+
+def check_seen(database: Database) -> None:
+    """Raise Failed if it cannot be seen what has become of a database."""
+    if database.tables is None:
+        message = f"What {database.name} holds now cannot be seen:\n{database.error}"
+        raise Failed(Problem(message))
+
+
+def lost_structure(old: Database, new: Database) -> list[str]:
+    """Return the columns, indexes, constraints and triggers that tables do not have any more."""
+    lost = []
+    for table in old.seen_tables:
+        successor = new.find(table.schema, table.name)
+        if successor is None:
+            lost.append(f"table {table.label}")
+            continue
+        for part in table.structure:
+            if part not in successor.structure:
+                lost.append(f"{table.label}: {part}")
+    return lost
+
+
+def check_structure(database: Database, models: Sequence[Model]) -> None:
+    """Raise Failed if a database has not the tables of the models."""
+    check_seen(database)
+    missing = [str(model) for model in models if not database.find(model.schema, model.name)]
+    if missing:
+        message = f"{database.name} has no tables {', '.join(missing)}"
+        raise Failed(Problem(f"{message}: flask db migrate made none."))
+    if not database.revisions:
+        raise Failed(Problem(f"{database.name} has no revision: flask db migrate made none."))

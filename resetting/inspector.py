@@ -1,0 +1,227 @@
+"""What is seen through one connection, which also holds the lock; it changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+import zlib
+from dataclasses import replace
+from typing import Mapping, Sequence
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from .connection import (
+    SERVER_ERRORS,
+    SQL,
+    Row,
+    connect,
+    connect_for_maintenance,
+    error_text,
+    fetch,
+)
+from .environment import find_backups, installed_programs, read_revisions
+from .hints import find_hints
+from .options import Options
+from .problems import Problem, Refused
+from .settings import APPLICATION_NAME, Settings
+from .snapshot import COUNT_LIMIT, Database, Server, Session, Snapshot, Table
+from .steps import identifier, numbered
+
+LOCK_SECONDS = 3  # until another reset is taken to be running
+
+
+class Inspector:
+    """What can be seen of a server and a checkout through one connection."""
+
+    def __init__(self, settings: Settings, options: Options) -> None:
+        """Connect; raise Refused if there is no connection.
+
+        The sequences for which the options' condition holds are looked for. Rows are counted as
+        long as it takes where a copy depends on it, and else to a limit if it takes longer.
+        """
+        self.settings = settings
+        self.options = options
+        self.condition = options.condition
+        self.counts_all = options.on("CARRY")
+        self.counted_oids: set[int] = set()
+        try:
+            self.connection = connect_for_maintenance(settings)
+        except SERVER_ERRORS as error:
+            raise self.refused(error) from None
+        superuser = self.fetch(SQL["server"])[0]["superuser"]
+        host = settings.host or self.connection.info.host or ""  # the socket that libpq took
+        self.settings = replace(settings, host=host, superuser=superuser)
+
+    def fetch(self, query: str, *values: object) -> list[Row]:
+        """Return the rows of a query; raise Refused with the words of a server that fails."""
+        try:
+            return fetch(self.connection, query, *values)
+        except SERVER_ERRORS as error:
+            raise self.refused(error) from None
+
+    def refused(self, error: Exception) -> Refused:
+        """Return what is raised for a connection that is not there, with what helps."""
+        text = self.settings.mask(error_text(error))
+        message = f"No connection to {self.settings.server_label} as {self.settings.user}:"
+        hints = find_hints(text, self.settings, self.options) or [self.settings.edit_hint]
+        return Refused(Problem(f"{message}\n{text}", *hints))
+
+    def find_oid(self, name: str) -> int:
+        """Return the oid of a database that was created just now; 0 if there is none."""
+        for row in self.fetch(SQL["oid"], name):
+            return int(row["value"])
+        return 0
+
+    def lock(self) -> bool:
+        """Take the lock of the database and that of the checkout; return whether both are ours.
+
+        Every command inherits their descriptors: if the tool itself is killed, the locks
+        last as long as what it left running; a flask that waits needs a moment to end.
+        """
+        folder = os.open(self.settings.checkout, os.O_RDONLY)
+        for descriptor in (self.connection.fileno(), folder):
+            os.set_inheritable(descriptor, True)
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not self.try_lock(folder):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def try_lock(self, folder: int) -> bool:
+        """Try to take both locks; taking one's own again does no harm."""
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # a file system without locks
+        key = zlib.crc32(self.settings.database.encode())
+        return bool(self.fetch("SELECT pg_try_advisory_lock(%s) AS value", key)[0]["value"])
+
+    def inspect(self) -> Snapshot:
+        """Return all that is seen; raise Refused if the server does not answer any more."""
+        server = Server(**self.fetch(SQL["server"])[0])
+        found = {row["name"]: Database(**row) for row in self.fetch(SQL["databases"])}
+        if server.version >= 150000:
+            for row in self.fetch(SQL["outdated_collations"]):
+                name = row["value"]
+                found[name] = replace(found[name], collation_outdated=True)
+        name = self.settings.database
+        database = found.get(name, Database(name))
+        template = found.get("template1", Database("template1"))
+        pairs = {number: found[backup] for number, backup in find_backups(name, found).items()}
+        beside = pairs.pop(0, Database(numbered(name, 0)))
+        if self.counts_all:
+            self.counted_oids |= {database.oid, beside.oid}
+        checkout = self.settings.checkout
+        folders = dict(find_backups("migrations", os.listdir(checkout)))
+        if beside.oid:
+            folders.pop(0, None)  # its own, which is built together with it
+        migrations = None
+        if os.path.lexists(checkout / "migrations"):
+            migrations = read_revisions(checkout / "migrations")
+        return Snapshot(
+            settings=self.settings,
+            server=server,
+            database=self.look_inside(database),
+            template=template,
+            beside=self.look_inside(beside),
+            backups={number: self.look_inside(backup) for number, backup in pairs.items()},
+            migrations=migrations,
+            folders={number: read_revisions(checkout / path) for number, path in folders.items()},
+            programs=installed_programs(self.settings.child_environment()["PATH"]),
+        )
+
+    def look_inside(self, database: Database) -> Database:
+        """Return a database with its contents, or with the error if they cannot be seen."""
+        if not database.oid:
+            return database
+        try:
+            with contextlib.closing(connect(self.settings, database.name)) as connection:
+                sessions = [Session(**row) for row in fetch(connection, SQL["sessions"])]
+                database = replace(database, sessions=sessions)
+                return self.read_contents(database, connection)
+        except SERVER_ERRORS as error:
+            text = self.settings.mask(error_text(error))
+            return replace(database, tables=None, error=text)
+
+    def read_contents(self, database: Database, connection: Connection) -> Database:
+        """Return a database with its tables, their rows and what else it holds."""
+        tables = [Table(**row) for row in fetch(connection, SQL["tables"])]
+        if database.oid in self.counted_oids:
+            fetch(connection, "SELECT set_config('statement_timeout', '0', false)")
+        tables = [count_rows(connection, table) for table in tables]
+        found = replace(database, tables=tables)
+        version_table = found.find(None, "alembic_version")
+        query = "SELECT version_num::text AS value FROM {}"
+        revisions = read_column(connection, version_table, query)
+        matching_ids = None
+        if self.condition:
+            query = f"SELECT id::text AS value FROM {{}} WHERE {self.condition} ORDER BY id"
+            matching_ids = read_column(connection, found.find(None, "sequences"), query)
+        return replace(
+            found,
+            tables=[table for table in tables if table is not version_table],
+            may_create_tables=fetch(connection, SQL["inside"])[0]["value"],
+            other_objects=self.count_other_objects(connection),
+            revisions=frozenset(revisions or ()),
+            matching_ids=matching_ids,
+        )
+
+    def count_other_objects(self, connection: Connection) -> Mapping[str, int]:
+        """Return how many there are of a kind, but for those that template1 has, too."""
+        found = fetch(connection, SQL["other_objects"])
+        copied: list[Row] = []
+        if found:
+            with contextlib.suppress(*SERVER_ERRORS):
+                with contextlib.closing(connect(self.settings, "template1")) as template:
+                    copied = fetch(template, SQL["other_objects"])
+        from_template = {(row["kind"], oid) for row in copied for oid in row["oids"]}
+        counts = {}
+        for row in found:
+            own = [oid for oid in row["oids"] if (row["kind"], oid) not in from_template]
+            if own:
+                counts[row["kind"]] = len(own)
+        return counts
+
+    def progress(self) -> Row:
+        """Return how many rows our COPY has brought, and who holds a lock that we wait for."""
+        name = "progress"
+        if self.connection.server_version < 140000:
+            name = "waits"
+        with contextlib.suppress(*SERVER_ERRORS):
+            for row in fetch(self.connection, SQL[name], APPLICATION_NAME):
+                return row
+        return {}
+
+
+def count_rows(connection: Connection, table: Table) -> Table:
+    """Return a table with its rows counted; None: locked, hidden by a policy, or not ours."""
+    names = {"table": identifier(table.schema, table.name), "oid": table.oid}
+    try:
+        return replace(table, **fetch(connection, SQL["count"].format(**names))[0])
+    except psycopg2.errors.LockNotAvailable:
+        return table
+    except SERVER_ERRORS:
+        pass  # it takes too long, or is a view of another server's table
+    with contextlib.suppress(*SERVER_ERRORS):
+        query = SQL["count_limited"].format(**names, limit=COUNT_LIMIT + 1)
+        counted = replace(table, **fetch(connection, query)[0])
+        if counted.rows and counted.rows > COUNT_LIMIT:
+            return replace(counted, rows=COUNT_LIMIT, limited=True)
+        return counted
+    return table
+
+
+def read_column(connection: Connection, table: Table | None, query: str) -> Sequence[str] | None:
+    """Return a column of a table; None if there is no table, or it cannot be read."""
+    if table is None:
+        return None
+    name = identifier(table.schema, table.name)
+    with contextlib.suppress(*SERVER_ERRORS):
+        return [row["value"] for row in fetch(connection, query.format(name))]
+    return None

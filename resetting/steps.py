@@ -1,0 +1,111 @@
+"""Commands as data: the steps of a run, and how their words are quoted. Runs nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator, Sequence
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command that a user could have typed, and what the runner has to know of it."""
+
+    argv: Sequence[str]
+    title: str = ""  # what the screen shows in place of a long command
+    database: str = ""  # the one that it creates or works on, if that is not the current one
+    pipe_to: Step | None = None  # the command that reads what this one writes
+    rows: int = 0  # how many a copy is to bring
+    creates: bool = False  # its database
+    guarded: bool = False  # a process of Backscope's, with guarded connections
+    interactive: bool = False  # it asks the user itself, on the terminal
+    interruptible: bool = False  # it may take long, and ends cleanly when it gets a signal
+    commits: bool = False  # what was built is verified before; from here on nothing interrupts
+
+    @property
+    def program(self) -> str:
+        """The name of the program."""
+        return self.argv[0]
+
+    def __str__(self) -> str:
+        words = [quote(word) for word in self.argv]
+        if self.guarded and self.database:
+            words = ["env", f"POSTGRES_DB={quote(self.database)}", *words]
+        text = " ".join(words)
+        if self.pipe_to:
+            return f"{text} | {self.pipe_to}"
+        return text
+
+
+Steps = Iterator[Step]
+
+
+def command(*words: str, **fields: Any) -> Step:
+    """Return a step whose last word is a name, which may begin with a dash."""
+    *first, name = words
+    if name.startswith("-"):
+        first.append("--")
+    return Step([*first, name], **fields)
+
+
+def flask(*words: str, **fields: Any) -> Step:
+    """Return a step of a process of Backscope's."""
+    return Step(["flask", *words], guarded=True, interruptible=True, **fields)
+
+
+def psql(database: str, *statements: str, **fields: Any) -> Step:
+    """Return a step of psql without ~/.psqlrc; several statements are one transaction.
+
+    A name like `a=b` or `postgresql://x` has to be in a connection string (libpq, "Connection
+    Strings").
+    """
+    name = database
+    if not re.fullmatch(r"[\w. ~-]+", database):
+        escaped = database.replace("\\", "\\\\").replace("'", "\\'")
+        name = f"dbname='{escaped}'"
+    return Step(["psql", "-X", "-d", name, "-c", "; ".join(statements)], **fields)
+
+
+def move(old: str, new: str) -> Step:
+    """Return the step that renames a folder; GNU's -T never moves it into another folder."""
+    if sys.platform == "linux":
+        return Step(["mv", "-T", old, new], title=f"mv {old} {new}")
+    return Step(["mv", old, new])
+
+
+def numbered(name: str, number: int) -> str:
+    """Return the name of a backup, as by `mv --backup=numbered` (GNU, "Backup options")."""
+    return f"{name}.~{number}~"
+
+
+def identifier(*names: str) -> str:
+    """Return a name, perhaps behind its schema, as SQL ("Identifiers and Key Words")."""
+    quoted = [name.replace('"', '""') for name in names]
+    return ".".join(f'"{name}"' for name in quoted)
+
+
+def literal(text: str) -> str:
+    """Return a text as a SQL string; standard_conforming_strings is pinned."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quote(word: str) -> str:
+    """Return a word as a shell takes it; unlike shlex.quote, leave `a.~1~` as people write it."""
+    plain = re.fullmatch(r"[\w@%+,./:-][\w@%+,./:=~-]*", word, re.ASCII)
+    expands_tilde = re.search("[=:]~", word)
+    if plain and not expands_tilde:
+        return word
+    return shlex.quote(word)
+
+
+def tilde(path: Path) -> str:
+    """Return a path as a shell takes it, the home folder as ~; under sudo ~ is another's."""
+    home = Path(os.environ.get("HOME") or "/")
+    shortened = home in path.parents and home != Path("/") and "SUDO_USER" not in os.environ
+    if shortened:
+        return f"~/{quote(str(path.relative_to(home)))}"
+    return quote(str(path))

@@ -1,0 +1,60 @@
+"""One syntax for make and for a shell, and how to ask again: H49 H50."""
+
+import builders as make
+from builders import cases, outcome
+
+from backscope_reset import COMMANDS
+from resetting.options import OPTIONS, parse, usage
+
+REFUSED = {
+    "typo": ("rebuild", {"RESET_VARIABLES": "FORSE"}, "Did you mean FORCE?"),
+    "lower-case": ("rebuild", {"RESET_VARIABLES": "seq"}, "Did you mean SEQ?"),
+    "together": ("rebuild", {"RESET_VARIABLES": "QQQQ", "KEEP": "x"}, "KEEP is x"),
+    "not-taken": ("rebuild --seq A1", {}, "does not take SEQ"),
+    "number": ("undo --n x", {}, "number of a backup"),
+    "foreign-digit": ("undo", {"N": "\u0663"}, "number of a backup"),
+    "long-sequence": ("clear --seq A1234567", {}, "list of sequences"),
+    "no-sequence": ("clear", {"SEQ": " "}, "list of sequences"),
+}
+GIVEN = {"KEEP": "1", "BACKSCOPE_DIR": "d", "PRODUCTION": "1", "CONFIRM": "scope", "VERBOSE": "1"}
+TYPED = {"POSTGRES_DB": "my db", "PYTHON": "p", "POSTGRES_PASSWORD": "no", "OTHER": "no"}
+MAKE = {"RESET_MAKE": "make -C x"}
+BOTH = "BACKSCOPE_DIR=d PRODUCTION=1"
+AGAIN = {
+    "shell": (TYPED, "", f"KEEP=1 {BOTH} POSTGRES_DB='my db' PYTHON=p N=1 backscope-reset rebuild"),
+    "make": (MAKE, "undo", f"make -C x db-undo {BOTH} N=1"),
+    "status": ({"RESET_SELF": "/a b/r"}, "status", "BACKSCOPE_DIR=d N=1 '/a b/r' status"),
+}
+
+
+def test_flags_and_the_environment_are_the_same():
+    flags = parse(["rebuild", "--keep", "--confirm", "scope"], COMMANDS, {"KEEP": "0"})
+    environ = {"KEEP": "1", "CONFIRM": "scope", "SEQ": "A1", "RESET_VARIABLES": "PYTHON KEEP"}
+    assert flags.given == parse(["rebuild"], COMMANDS, environ).given
+    assert [make.options(KEEP=word).on("KEEP") for word in ("yes", "TRUE", "no", "")] == [
+        1,
+        1,
+        0,
+        0,
+    ]
+    assert parse(["clear", "--dry-run"], COMMANDS, {}).dry_run
+    stuck = make.options("unflag", SEQ="A45 a45 A40").condition
+    assert "IS NULL AND id IN ('A000045', 'A000040')" in stuck
+
+
+@cases("words, environ, key", REFUSED)
+def test_what_means_nothing_is_refused(words, environ, key):
+    assert key in outcome(parse, words.split(), COMMANDS, environ)
+
+
+@cases("environ, other, line", AGAIN)
+def test_a_hint_repeats_what_the_command_takes(environ, other, line):
+    options = make.options("rebuild", environ, **GIVEN)
+    assert options.command_line(other, N="1") == line
+    assert "KEEP" not in options.command_line(KEEP="")
+
+
+def test_the_help_has_all_commands_and_options():
+    text = usage(COMMANDS)
+    assert [name for name in (*COMMANDS, *OPTIONS) if name not in text] == []
+    assert max(map(len, text.splitlines())) <= 80
