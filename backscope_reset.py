@@ -1,7 +1,7 @@
 """Reset the database of a Backscope checkout, and lose nothing by surprise.
 
-First Backscope's page "Resetting the database" (doc/resetting-the-database.md) as code, then
-the command line. How a run goes is in `resetting/runner.py`.
+First Backscope's page "Resetting the database" (doc/resetting-the-database.md) as code, then the
+command line. How a run goes is in `resetting/runner.py`.
 """
 
 from __future__ import annotations
@@ -222,18 +222,17 @@ class Rebuild(Command):
         kept = now.backups.get(self.snapshot.number, Database(""))
         if self.keeps and (kept.oid != self.snapshot.database.oid or unfinished_moves(now)):
             raise Failed(Problem("The swap is not finished."))
+        tables = count(len(new.seen_tables), "table")
         verb = "set up"
         if self.snapshot.database.oid:
             verb = "rebuilt"
-        tables = count(len(new.seen_tables), "table")
         done = f"{new.name} is {verb}: {tables} at revision {new.revision}"
         if self.carries:
             copied = [str(old) for _, old in copies.rows_to_copy(self.snapshot)]
             done += f"; copied {', '.join(copied)}"
-        later = self.stored_later(now)
+        later = ", ".join(self.stored_later(now))
         if later:
-            changed = ", ".join(later)
-            done += f"; changed meanwhile, perhaps only in {self.snapshot.backup}: {changed}"
+            done += f"; changed meanwhile, perhaps only in {self.snapshot.backup}: {later}"
         return done
 
     def stored_later(self, now):

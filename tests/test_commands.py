@@ -207,6 +207,8 @@ def test_only_strong_locks_are_in_the_way_of_some_sequences():
     some = ClearSequences(make.options("clear", SEQ="A45", FORCE="1"), locked)
     assert "'SELECT pg_terminate_backend(7)'" in lines(some.steps())[0]
     assert "is in the way:\npid 7" in messages(replace(some, options=make.options()).problems())
+    kept = replace(some, options=make.options("clear", SEQ="A45", KEEP="1"))
+    assert "not for SEQ" in messages(kept.checks())
     assert "no backup 9" in messages(command("prune", BOTH, N="9").checks())
     busy = make.snapshot(backups={1: replace(BACKUP, sessions=[weak])})
     assert command("prune", busy).blocking_sessions() == [weak]

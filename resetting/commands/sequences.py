@@ -30,6 +30,9 @@ class ClearSequences(Command):
 
     def checks(self):
         yield from checks.check_exists(self.snapshot, self.options)
+        if self.options.on("KEEP"):
+            hint = self.options.hint("clear them without a copy", KEEP="")
+            yield Problem("KEEP=1 copies the whole database. It is not for SEQ.", hint)
 
     def confirmation(self):
         if not self.needs_confirmation():
