@@ -69,7 +69,8 @@ SELECT nspname AS schema, relname AS name, c.oid::int8, pg_table_is_visible(c.oi
              SELECT pg_get_triggerdef(oid) FROM pg_trigger
              WHERE tgrelid = c.oid AND NOT tgisinternal
              UNION ALL
-             SELECT concat_ws(' ', 'grant of', privilege_type, 'to', grantee::regrole)
+             SELECT concat_ws(' ', 'grant of', privilege_type, 'to',
+                              CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
              FROM aclexplode(relacl) WHERE grantee <> relowner) AS structure,
        (SELECT coalesce(json_object_agg(attname, given), '{}')
         FROM pg_depend d JOIN pg_class s ON s.oid = objid AND s.relkind = 'S'
