@@ -109,7 +109,7 @@ CHANGES = {
     "added": ("searches", "INSERT INTO searches (term) VALUES ('mine')"),
     "slow deleted": ("sequences", "DELETE FROM sequences WHERE id = 'A000001'"),
     "slow changed": ("sequences", "UPDATE sequences SET name = 'mine'"),
-    "slow cleared": ("sequences", "ALTER TABLE sequences RENAME TO x; CREATE TABLE sequences ()"),
+    "slow cleared": ("sequences", "DROP TABLE sequences; CREATE TABLE sequences ()"),
     "slow new": ("notes", "CREATE TABLE notes AS SELECT 1 AS mine"),
 }
 
