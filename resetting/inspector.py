@@ -46,6 +46,7 @@ class Inspector:
         self.options = options
         self.condition = options.condition
         self.counts_all = options.on("CARRY")
+        self.limits = options.command in ("undo", "unflag")  # by which no row is lost
         self.counted_oids: set[int] = set()
         try:
             self.connection = connect_for_maintenance(settings)
@@ -154,7 +155,7 @@ class Inspector:
         tables = [Table(**row) for row in fetch(connection, SQL["tables"])]
         if database.oid in self.counted_oids:
             fetch(connection, "SELECT set_config('statement_timeout', '0', false)")
-        tables = [count_rows(connection, table) for table in tables]
+        tables = [count_rows(connection, table, self.limits) for table in tables]
         found = replace(database, tables=tables)
         version_table = found.find(None, "alembic_version")
         query = "SELECT version_num::text AS value FROM {}"
@@ -199,18 +200,24 @@ class Inspector:
         return {}
 
 
-def count_rows(connection: Connection, table: Table) -> Table:
-    """Return a table with its rows counted; None: locked, hidden by a policy, or not ours."""
+def count_rows(connection: Connection, table: Table, limited: bool) -> Table:
+    """Return a table with its rows counted; None: locked, hidden by a policy, or not ours.
+
+    Counting is `limited` where nothing depends on it, and where it takes too long.
+    """
     names = {"table": identifier(table.schema, table.name), "oid": table.oid}
-    try:
-        return replace(table, **fetch(connection, SQL["count"].format(**names))[0])
-    except psycopg2.errors.LockNotAvailable:
-        return table
-    except SERVER_ERRORS:
-        pass  # it takes too long, or is a view of another server's table
+    if not limited:
+        try:
+            return replace(table, **fetch(connection, SQL["count"].format(**names))[0])
+        except psycopg2.errors.LockNotAvailable:
+            return table
+        except SERVER_ERRORS:
+            pass  # it takes too long, or is a view of another server's table
     with contextlib.suppress(*SERVER_ERRORS):
         query = SQL["count_limited"].format(**names, limit=COUNT_LIMIT + 1)
         counted = replace(table, **fetch(connection, query)[0])
+        if limited:
+            counted = replace(counted, version="")  # which the server's statistics tell too late
         if counted.rows and counted.rows > COUNT_LIMIT:
             return replace(counted, rows=COUNT_LIMIT, limited=True)
         return counted

@@ -95,7 +95,7 @@ def test_a_command_is_refused_with_what_helps(fields, carry, clear):
 @cases("answers, expected", COUNTS)
 def test_what_cannot_be_counted_is_not_called_empty(mocker, answers, expected):
     mocker.patch.object(inspector, "fetch", side_effect=answers)
-    assert str(inspector.count_rows(None, make.table(rows=None))) == expected
+    assert str(inspector.count_rows(None, make.table(rows=None), False)) == expected
 
 
 def test_what_cannot_be_seen_or_is_not_there_has_failed():
