@@ -1,5 +1,7 @@
 """What is refused, and what helps: H2 H4 H6 H7 H11 H13 H14 H47 H58 H62 H72 H77 H83 H85 H96."""
 
+import os
+
 import builders as make
 import psycopg2
 from builders import cases, messages, outcome
@@ -108,3 +110,15 @@ def test_what_cannot_be_seen_or_is_not_there_has_failed():
     assert "from 1 to 65535" in messages(
         checks.check_settings(make.options(), wrong, "POSTGRES_DB")
     )
+
+
+def test_a_lock_is_waited_for_and_then_refused(mocker, tmp_path):
+    seen = inspector.Inspector.__new__(inspector.Inspector)
+    seen.settings = make.settings(checkout=tmp_path)
+    seen.connection = mocker.Mock(**{"fileno.return_value": os.open(tmp_path, os.O_RDONLY)})
+    mocker.patch.object(seen, "fetch", return_value=[{"value": True}])
+    mocker.patch.object(inspector, "LOCK_SECONDS", 0)
+    flock = mocker.patch("fcntl.flock", side_effect=BlockingIOError)
+    assert seen.lock() is False
+    flock.side_effect = OSError  # a file system without locks
+    assert seen.lock() is True

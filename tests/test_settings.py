@@ -5,7 +5,7 @@ import sys
 import builders as make
 from builders import SECRET, cases, outcome
 
-from resetting.env_file import read_settings
+from resetting.env_file import read_dotenv, read_settings
 
 SKIPPED = {
     "no-value": (b"A=1\n\nPOSTGRES_DB\n", "line 3"),
@@ -76,3 +76,9 @@ def test_children_get_what_was_read_and_nothing_that_redirects():
     assert child["PGPASSWORD"] == child["POSTGRES_PASSWORD"] == SECRET
     assert "lock_timeout=5s" in child["PGOPTIONS"]
     assert child["PATH"] == f"{sys.executable.rpartition('/')[0]}:/bin"
+
+
+def test_a_checkout_without_dotenv_is_told_how_to_make_one(tmp_path):
+    said = outcome(read_dotenv, tmp_path / ".env")
+    assert "There is no .env" in said
+    assert ".env.example" in said
