@@ -2,12 +2,13 @@
 
 import contextlib
 import random
+import threading
 import time
 
 import psycopg2
 import pytest
 from checkout import FAIL, KILL, slowly
-from postgres import Postgres, throwaway
+from postgres import PASSWORD, Postgres, throwaway
 
 BUILD = ["createdb*", "flask db init*", "flask db migrate*", "flask db upgrade*"]
 SWAP = ["psql*RENAME*", "mv*migrations migrations.~2~", "mv*migrations.~0~ migrations"]
@@ -121,3 +122,38 @@ def test_no_sequence_of_faults_loses_what_was_kept(kept, seed, rounds):
         kept.done(words)
         assert set(contents(kept).values()) >= before
     assert_settled(kept)
+
+
+def store_rows(backscope, stored, ended):
+    """Store a row every moment, and note which were stored."""
+    number = 0
+    while not ended.wait(0.02):
+        number += 1
+        insert = f"INSERT INTO searches (term) VALUES ('{number}')"
+        with contextlib.suppress(psycopg2.Error):
+            backscope.sql(insert, user="scope", password=PASSWORD)
+            stored.add(str(number))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(12))
+def test_each_row_stored_meanwhile_is_in_some_database(kept, seed):
+    """H69, H70: whatever is killed or fails while a client stores rows all the while."""
+    drawn = random.Random(seed)
+    stored = set()
+    ended = threading.Event()
+    client = threading.Thread(target=store_rows, args=(kept, stored, ended))
+    client.start()
+    for words in drawn.choices(["rebuild --keep", "rebuild --carry", "undo"], k=3):
+        when, do = drawn.choice(FAILURES)
+        kept.run(f"{words} --force", None, **{when: (drawn.choice(STEPS[words]), do)})
+        kept.run(f"{words} --force", None)
+    ended.set()
+    client.join()
+    found = set()
+    for name in kept.mine():
+        with contextlib.suppress(psycopg2.errors.UndefinedTable):
+            found |= {term for (term,) in kept.sql("SELECT term FROM searches", name)}
+    assert stored <= found
+    assert len(stored) > 10
