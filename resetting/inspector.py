@@ -25,7 +25,7 @@ from .connection import (
 from .environment import find_backups, installed_programs, read_revisions
 from .hints import find_hints
 from .options import Options
-from .problems import Problem, Refused
+from .problems import Hint, Problem, Refused
 from .settings import APPLICATION_NAME, Settings
 from .snapshot import COUNT_LIMIT, Database, Server, Session, Snapshot, Table
 from .steps import identifier, numbered
@@ -68,6 +68,10 @@ class Inspector:
         text = self.settings.mask(error_text(error))
         message = f"No connection to {self.settings.server_label} as {self.settings.user}:"
         hints = find_hints(text, self.settings, self.options) or [self.settings.edit_hint]
+        if not text:  # some builds of psycopg2 lose what is not UTF-8
+            text = f"The server's message cannot be read ({type(error).__name__})."
+            psql = self.settings.client("psql", "-d", "postgres", user=self.settings.user)
+            hints = [Hint(psql, "see what the server says"), *hints]
         return Refused(Problem(f"{message}\n{text}", *hints))
 
     def find_oid(self, name: str) -> int:
