@@ -95,7 +95,7 @@ class Run:
     def look_again(self) -> None:
         """Look once more before the first touch; raise Refused if what matters has changed.
 
-        That are the databases and folders and, where rows would be lost for good, all of them.
+        What matters are the databases, the folders and, where rows would be lost, these rows.
         """
         before = self.command.snapshot
         now = replace(self.inspector.inspect(), app=before.app)

@@ -2,14 +2,18 @@
 
 import itertools
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import builders as make
+import pytest
 from builders import LATIN, cases, lines
 
 from resetting import backups, copies
 from resetting.migrations import unfinished_moves
 from resetting.snapshot import App, Database
+from resetting.steps import move
 
 FILLED = make.column("new", required=True, fill="false")
 OTHER = make.table(columns=["id", "old", "sum"])
@@ -190,3 +194,13 @@ def test_a_waiting_folder_of_nobody_takes_a_free_number():
         world.apply(unfinished_moves(world.look()))
         assert world.held["migrations.~2~"] == {*waiting.split()}
         assert world.held["migrations"] == {current}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="H103 IS NOT TESTED: mv has -T on Linux only")
+def test_h103_a_folder_is_never_moved_into_another(tmp_path):
+    for name in ("old", "migrations/versions"):
+        (tmp_path / name).mkdir(parents=True)
+    step = move("old", "migrations")
+    assert subprocess.run(step.argv, cwd=tmp_path, capture_output=True).returncode != 0
+    assert (tmp_path / "old").is_dir()
+    assert str(step) == "mv -T old migrations"
