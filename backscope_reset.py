@@ -27,7 +27,7 @@ from resetting.environment import check_environment, find_checkout
 from resetting.migrations import unfinished_moves
 from resetting.options import parse, usage
 from resetting.problems import Failed, Problem, Refused, describe_fault, refuse
-from resetting.snapshot import Database, count
+from resetting.snapshot import Database, count, join
 from resetting.steps import flask, numbered
 
 
@@ -40,46 +40,42 @@ class Clear(Command):
     @property
     def keeps(self):
         """Whether a copy is kept: not of an empty database."""
-        return self.options.on("KEEP") and self.snapshot.database.contents != ""
+        return self.options.on("KEEP") and self.database.contents != ""
 
     def blocking_sessions(self):
-        sessions = self.snapshot.database.sessions
         if self.keeps:
-            return sessions
-        return [session for session in sessions if session.locks]
+            return self.database.sessions
+        return [session for session in self.database.sessions if session.locks]
 
     def checks(self):
-        database = self.snapshot.database
         yield from checks.check_exists(self.snapshot, self.options)
         yield from checks.check_recreatable(self.snapshot)
         if self.keeps:
-            yield from checks.check_privileges(self.snapshot, database)
-            yield from checks.check_template(self.snapshot, database)
+            yield from checks.check_privileges(self.snapshot, self.database)
+            yield from checks.check_template(self.snapshot, self.database)
             yield from checks.check_unfinished_swap(self.snapshot)
 
     def confirmation(self):
-        rows = [str(table) for table in self.snapshot.database.tables_with_rows]
-        if not rows or self.keeps or not self.needs_confirmation():
+        rows = join(self.database.tables_with_rows)
+        if self.keeps or not rows or not self.needs_confirmation():
             return ""
-        name = self.snapshot.database.name
-        return f"This clears all the stored data of {name}: {', '.join(rows)}."
+        return f"This clears all the stored data of {self.database.name}: {rows}."
 
     def alternatives(self):
         return [self.options.hint("keep a copy", KEEP="1")]
 
     @property
     def extended_database(self):
-        return self.snapshot.database.name
+        return self.database.name
 
     def heading(self):
         if self.keeps:
             yield "Copied to", self.snapshot.backup
 
     def steps(self):
-        force = self.options.on("FORCE")
         if self.keeps:
-            yield from backups.copy_pair(self.snapshot, force)
-        elif force:
+            yield from backups.copy_pair(self.snapshot, self.force)
+        elif self.force:
             yield from terminate(self.snapshot, self.blocking_sessions())
         # 2. Clear the database by calling `flask clear-database`.
         production = self.snapshot.production
@@ -88,32 +84,30 @@ class Clear(Command):
     def verify_built(self, now):
         copy = now.backups.get(self.snapshot.number, Database(""))
         changes = comparison.describe_changes(copy, now.database)
-        if not self.options.on("FORCE"):
+        if changes and not self.force:
+            lines = ["Rows were stored, changed or deleted since they were copied:", *changes]
             hint = self.options.hint("clear all the same", FORCE="1")
-            comparison.check_unchanged(changes, "since they were copied", hint)
+            raise Failed(Problem("\n".join(lines), hint))
 
     def verify(self, now):
-        old = self.snapshot.database
-        new = now.database
         rebuild = self.options.hint("create it from the models", "rebuild", KEEP="1")
-        comparison.check_seen(new)
-        known = {table.oid for table in old.seen_tables}
-        left = [table for table in new.tables_with_rows if table.oid in known]
-        stored = [str(table) for table in new.tables_with_rows if table.oid not in known]
-        recreated = {table.oid for table in new.seen_tables} != known
-        if len(left) >= len(old.tables_with_rows) and not recreated:
+        comparison.check_seen(now.database)
+        known = {table.oid for table in self.database.seen_tables}
+        left = [table for table in now.database.tables_with_rows if table.oid in known]
+        stored = [table for table in now.database.tables_with_rows if table.oid not in known]
+        if left and known == {table.oid for table in now.database.seen_tables}:
             status = self.options.hint("see what there is", "status")
             raise Failed(Problem("Backscope took no action.", status))
         if left:
-            labels = ", ".join(str(table) for table in left)
-            raise Failed(Problem(f"Not in the models, so not cleared: {labels}.", rebuild))
-        lost = comparison.lost_structure(old, new)
+            message = f"Not in the models, so not cleared: {join(left)}."
+            raise Failed(Problem(message, rebuild))
+        lost = comparison.lost_structure(self.database, now.database)
         if lost:
             message = "It is cleared, but made as today's models are. These are gone:"
             raise Failed(Problem("\n".join([message, *lost]), rebuild))
-        done = f"{new.name} is cleared"
+        done = f"{now.database.name} is cleared"
         if stored:
-            done += f"; stored since: {', '.join(stored)}"
+            done += f"; stored since: {join(stored)}"
         if self.keeps:
             done += f"; what it had is kept as {self.snapshot.backup}"
         return done
@@ -142,7 +136,7 @@ class Rebuild(Command):
     @property
     def keeps(self):
         """Whether the new pair is built beside the current one: not if that is empty."""
-        return self.swaps and self.snapshot.database.contents != ""
+        return self.swaps and self.database.contents != ""
 
     @property
     def carries(self):
@@ -150,22 +144,20 @@ class Rebuild(Command):
         return self.keeps and self.options.on("CARRY")
 
     def checks(self):
-        snapshot = self.snapshot
-        yield from checks.check_privileges(snapshot, snapshot.database)
-        yield from checks.check_template(snapshot, backups.template(snapshot))
-        yield from checks.check_migrations(snapshot)
-        yield from checks.check_unfinished_swap(snapshot)
+        yield from checks.check_privileges(self.snapshot, self.database)
+        yield from checks.check_template(self.snapshot, backups.template(self.snapshot))
+        yield from checks.check_unfinished_swap(self.snapshot)
         if self.carries:
-            common = copies.rows_to_copy(snapshot)
-            yield from checks.check_copyable(snapshot, self.options, common)
+            yield from checks.check_copyable(self.snapshot, self.options)
         if self.keeps:
-            yield from checks.check_beside(snapshot)
+            yield from checks.check_beside(self.snapshot)
 
     def confirmation(self):
-        old = self.snapshot.database
-        if self.keeps or not old.contents:
+        contents = self.database.contents
+        if self.keeps or not contents:
             return ""
-        return f"This wipes out the entire structure and contents of {old.name}: {old.contents}."
+        name = self.database.name
+        return f"This wipes out the entire structure and contents of {name}: {contents}."
 
     def alternatives(self):
         keep = self.options.hint("keep it beside the new one", KEEP="1")
@@ -176,63 +168,53 @@ class Rebuild(Command):
         return backups.template(self.snapshot).name
 
     def heading(self):
-        snapshot = self.snapshot
         if self.keeps:
-            yield "Kept as", snapshot.backup
+            yield "Kept as", self.snapshot.backup
         if self.carries:
-            yield from copies.describe_copy(snapshot)
-        if snapshot.migrations is not None:
-            yield "Migrations", f"migrations -> {numbered('migrations', snapshot.number)}"
+            yield from copies.describe_copy(self.snapshot)
+        if self.snapshot.migrations is not None:
+            yield "Migrations", f"migrations -> {numbered('migrations', self.snapshot.number)}"
 
     def steps(self):
         snapshot = self.snapshot
-        force = self.options.on("FORCE")
         if self.keeps:  # the same beside the current pair; then the two are swapped
             yield from backups.build(snapshot)
             if self.carries:
-                compare = self.options.dry_run or not force
+                compare = self.options.dry_run or not self.force
                 yield from copies.copy_rows(snapshot, compare)
-            yield from backups.swap_in(snapshot, force)
+            yield from backups.swap_in(snapshot, self.force)
             return
         # 2. Erase every trace of the database by calling `dropdb <database name>`.
-        if snapshot.database.oid:
-            yield backups.dropdb(snapshot.database.name, force)
+        if self.database.oid:
+            yield backups.dropdb(self.database.name, self.force)
         # 3. Forget local information about past migrations by renaming the `migrations` folder.
         yield from backups.set_migrations_aside(snapshot)
         # 4. Create a new database and furnish it with the Backscope database structure.
-        yield backups.createdb(snapshot, snapshot.database.name)
+        yield backups.createdb(snapshot, self.database.name)
         yield flask("db", "init")
         yield flask("db", "migrate")
         yield flask("db", "upgrade")
 
     def verify_built(self, now):
         comparison.check_structure(now.beside, self.snapshot.app.models)
-        changes = comparison.describe_changes(self.snapshot.database, now.database)
-        if not self.carries:
-            return
-        if not self.options.on("FORCE"):
-            hint = self.options.hint("swap all the same, and be told which", FORCE="1")
-            comparison.check_unchanged(changes, "meanwhile", hint)
-        if not changes:
-            copies.check_copied(self.snapshot, now.beside)
 
     def verify(self, now):
         new = now.database
         comparison.check_structure(new, self.snapshot.app.models)
         kept = now.backups.get(self.snapshot.number, Database(""))
-        if self.keeps and (kept.oid != self.snapshot.database.oid or unfinished_moves(now)):
+        if self.keeps and (kept.oid != self.database.oid or unfinished_moves(now)):
             raise Failed(Problem("The swap is not finished."))
-        tables = count(len(new.seen_tables), "table")
         verb = "set up"
-        if self.snapshot.database.oid:
+        if self.database.oid:
             verb = "rebuilt"
+        tables = count(len(new.seen_tables), "table")
         done = f"{new.name} is {verb}: {tables} at revision {new.revision}"
         if self.carries:
-            copied = [str(old) for _, old in copies.rows_to_copy(self.snapshot)]
-            done += f"; copied {', '.join(copied)}"
-        later = ", ".join(self.stored_later(now))
+            copied = join(table for _, table in copies.rows_to_copy(self.snapshot))
+            done += f"; copied {copied}"
+        later = self.stored_later(now)
         if later:
-            done += f"; changed meanwhile, perhaps only in {self.snapshot.backup}: {later}"
+            done += f"; changed meanwhile, perhaps only in {kept.name}: {join(later)}"
         return done
 
     def stored_later(self, now):
@@ -240,7 +222,7 @@ class Rebuild(Command):
         if not self.carries:
             return []
         kept = now.backups[self.snapshot.number]
-        return comparison.describe_changes(self.snapshot.database, kept)
+        return comparison.describe_changes(self.database, kept)
 
     def hints_afterwards(self, now):
         if not self.stored_later(now):

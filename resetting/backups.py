@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Mapping, Sequence
 
+from .comparison import describe_changes
 from .migrations import WAITING, fits, swap_moves
 from .snapshot import BUILDING, Database, Snapshot
-from .steps import Step, Steps, command, flask, identifier, literal, move, numbered, psql, quote
+from .steps import Step, Steps, flask, identifier, literal, move, numbered, psql, quote
 
 
 def set_migrations_aside(snapshot: Snapshot) -> Steps:
     """Yield the step that renames `migrations`."""
     if snapshot.migrations is not None:
-        yield command("mv", "migrations", numbered("migrations", snapshot.number))
+        yield Step(["mv", "migrations", numbered("migrations", snapshot.number)])
 
 
 def build(snapshot: Snapshot) -> Steps:
@@ -32,8 +33,8 @@ def remove_beside(snapshot: Snapshot, oid: int) -> Steps:
     The folder goes first: without a database of that number it is in the middle of a swap.
     """
     if oid and snapshot.beside.oid == oid:
-        yield command("rm", "-rf", WAITING)
-        yield command("dropdb", "--force", snapshot.beside.name)
+        yield Step(["rm", "-rf", WAITING])
+        yield dropdb(snapshot.beside.name, force=True)
 
 
 def swap_in(snapshot: Snapshot, force: bool) -> Steps:
@@ -54,7 +55,7 @@ def swap_back(snapshot: Snapshot, number: int, force: bool) -> Steps:
     backups = dict(snapshot.backups)
     migrations = snapshot.migrations
     if current.oid:
-        pairs = [(backup.name, waiting), (current.name, backup.name), (waiting, current.name)]
+        pairs = [(current.name, waiting), (backup.name, current.name), (waiting, backup.name)]
         backups[number] = current
     else:
         pairs = [(backup.name, current.name)]
@@ -71,14 +72,8 @@ def swap_back(snapshot: Snapshot, number: int, force: bool) -> Steps:
 def rename(
     snapshot: Snapshot, pairs: Sequence[tuple[str, str]], force: bool, building: str = ""
 ) -> Step:
-    """Return the step that renames databases in one transaction; `building` is ready then.
-
-    RENAME takes a lock at which who connects has to wait, and then waits for the sessions that
-    are being terminated: who connects again at once comes too late (ALTER DATABASE).
-    """
+    """Return the step that renames databases in one transaction; `building` is ready then."""
     statements = []
-    if force:
-        statements.append(terminate_sessions([old for old, _ in pairs]))
     for old, new in pairs:
         statements.append(f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)}")
     if building:
@@ -87,63 +82,61 @@ def rename(
     title = f"rename {', '.join(renames)}"
     if len(pairs) == 3:
         title = f"swap {pairs[0][0]} and {pairs[1][0]}"
-    return psql(snapshot.server.maintenance, *statements, title=title, commits=True)
+    step = psql(snapshot.server.maintenance, *statements, title=title, commits=True)
+    if force:
+        return terminating_sessions(snapshot, step, [old for old, _ in pairs])
+    return step
 
 
-def terminate_sessions(databases: Sequence[str]) -> str:
-    """Return the statement that terminates all other sessions of some databases."""
+def terminating_sessions(snapshot: Snapshot, step: Step, databases: Sequence[str]) -> Step:
+    """Return a step while which all sessions of some databases are terminated.
+
+    It takes a lock at which who connects has to wait, and then waits five seconds for the
+    sessions that are there (ALTER DATABASE, CREATE DATABASE). So they are terminated a second
+    after it has begun: who connects again at once comes too late.
+    """
     names = ", ".join(literal(name) for name in databases)
-    return (
+    terminate = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        f" WHERE pid <> pg_backend_pid() AND usename IS NOT NULL AND datname IN ({names})"
+        f" WHERE usename IS NOT NULL AND datname IN ({names})"
     )
+    first = psql(snapshot.server.maintenance, "SELECT pg_sleep(1)", terminate)
+    return replace(step, argv=first.argv, pipe_to=Step(step.argv))
 
 
 def copy_pair(snapshot: Snapshot, force: bool) -> Steps:
-    """Yield what keeps a copy of the current pair.
-
-    CREATE DATABASE takes a lock at which who connects has to wait, and then waits for the
-    sessions that are there; so they are terminated a second after it has begun.
-    """
+    """Yield what keeps a copy of the current pair."""
     name = snapshot.database.name
-    copy = command("createdb", "-T", name, snapshot.backup)
-    title = str(copy)
-    if force and snapshot.database.sessions:
-        terminate = ["SELECT pg_sleep(1)", terminate_sessions([name])]
-        copy = replace(psql(snapshot.server.maintenance, *terminate), pipe_to=copy)
-    yield replace(copy, title=title, database=snapshot.backup, creates=True)
+    argv = ["createdb", "-T", name, snapshot.backup]
+    copy = Step(argv, title=" ".join(argv), database=snapshot.backup, creates=True)
+    if force:
+        copy = terminating_sessions(snapshot, copy, [name])
+    yield copy
     if snapshot.migrations is not None:
-        yield command("cp", "-R", "migrations", numbered("migrations", snapshot.number))
+        yield Step(["cp", "-R", "migrations", numbered("migrations", snapshot.number)])
 
 
 def drop_pair(database: Database, number: int, folder: bool, force: bool) -> Steps:
     """Yield what removes a backup and, if that is its own, the folder of its migrations."""
     yield dropdb(database.name, force)
     if folder:
-        yield command("rm", "-r", numbered("migrations", number))
+        yield Step(["rm", "-r", numbered("migrations", number)])
 
 
 def drop_copy(before: Snapshot, now: Snapshot, created: Mapping[str, int]) -> Steps:
-    """Yield what removes a copy that was `created`, unless it has more rows than what it copied."""
+    """Yield what removes a copy that was `created`, unless what it copied was changed since."""
     number = before.number
     copy = now.backups.get(number, Database(""))
     ours = copy.oid != 0 and copy.oid == created.get(copy.name)
-    rows = {table.oid: table.rows or 0 for table in now.database.seen_tables}
-    unseen = [table for table in before.database.tables_with_rows if table.rows is None]
-    lost = [
-        table
-        for table in before.database.tables_with_rows
-        if rows.get(table.oid, 0) < (table.rows or 0)
-    ]
-    if ours and not lost and not unseen:
+    if ours and not describe_changes(before.database, now.database):
         yield from drop_pair(copy, number, number in now.folders, force=True)
 
 
 def dropdb(name: str, force: bool) -> Step:
     """Return the step that drops a database."""
     if force:
-        return command("dropdb", "--force", name)
-    return command("dropdb", name)
+        return Step(["dropdb", "--force", name])
+    return Step(["dropdb", name])
 
 
 def wanted_locale(snapshot: Snapshot) -> Sequence[str]:
@@ -179,8 +172,6 @@ def createdb(snapshot: Snapshot, name: str, comment: str = "") -> Step:
         argv += ["-E", encoding, f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
     if template(snapshot) != snapshot.template:
         argv += ["-T", "template0"]
-    if name.startswith("-"):
-        argv.append("--")
     argv.append(name)
     title = ""
     if comment:

@@ -5,46 +5,33 @@ from __future__ import annotations
 import re
 from typing import Sequence
 
+from .copies import rows_to_copy
+from .environment import CLIENT_PROGRAMS
 from .hints import find_hints, statement_hint
 from .migrations import unfinished_moves
 from .options import Options
 from .problems import Hint, Problem, Problems
 from .settings import Settings
-from .snapshot import BUILDING, Database, Model, Session, Snapshot, Table
+from .snapshot import BUILDING, Database, Session, Snapshot, count
 from .steps import Step, identifier, quote, tilde
 
 MAINTENANCE_DATABASES = ("postgres", "template0", "template1")
+DATABASE_NAME = re.compile(r"\w[\w .~-]*")  # which no program and no URL takes for anything else
 MAX_NAME_BYTES = 63 - len(".~999~")  # NAMEDATALEN - 1, less what a backup's name has
 OLDEST_SERVER = 130000
-# Backscope puts its variables into a URL as they are (SQLAlchemy, "Database URLs").
-URL_CHARACTERS = {
-    "POSTGRES_USER": "@/:",
-    "POSTGRES_PASSWORD": "@",
-    "POSTGRES_HOST": "@/",
-    "POSTGRES_DB": "?",
-}
 
 
 def check_settings(options: Options, settings: Settings, variable: str) -> Problems:
     """Yield what is wrong with the settings alone; `variable` names the database."""
     yield from check_database_name(settings, variable)
-    port = settings.port
-    if not re.fullmatch("[0-9]{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
-        message = f"is {quote(port)}. It has to be a number from 1 to 65535."
-        yield setting_problem(settings, "POSTGRES_PORT", message)
     testing = settings.values["APP_ENVIRONMENT"] == "testing"
     if testing and variable == "POSTGRES_DB":
         message = "is testing, so Flask would open POSTGRES_DISPOSABLE_DB."
         yield setting_problem(settings, "APP_ENVIRONMENT", message)
-    for name, characters in URL_CHARACTERS.items():
-        for character in characters:
-            if character in settings.values[name]:
-                message = f"has {character}, which means something else in Backscope's URL."
-                if name in ("POSTGRES_USER", "POSTGRES_PASSWORD"):
-                    message += f" Write it as %{ord(character):02X}."
-                if name == "POSTGRES_HOST":
-                    message += " Leave it empty, and set PGHOST to the folder of a socket."
-                yield setting_problem(settings, name, message)
+    for name in ("POSTGRES_USER", "POSTGRES_PASSWORD"):
+        if "@" in settings.values[name]:  # Backscope puts it into a URL as it is
+            message = "has @, behind which Backscope's URL has the host. Write it as %40."
+            yield setting_problem(settings, name, message)
     given = options["CONFIRM"]
     if given not in ("", settings.confirmation_text):
         message = f"CONFIRM is {quote(given)}, but the name is {settings.confirmation_text}."
@@ -59,8 +46,8 @@ def check_database_name(settings: Settings, variable: str) -> Problems:
         yield setting_problem(settings, variable, "is not set.")
     elif name in MAINTENANCE_DATABASES:
         yield setting_problem(settings, variable, f"is {name}, PostgreSQL's own database.")
-    elif not name.isprintable() or len(name.encode(errors="replace")) > MAX_NAME_BYTES:
-        message = f"is {name!a}, which is no name for a database, or too long."
+    elif not DATABASE_NAME.fullmatch(name) or len(name.encode()) > MAX_NAME_BYTES:
+        message = f"is {name!a}, which is too long or has an unusual character."
         yield setting_problem(settings, variable, message)
     elif variable != "POSTGRES_DB" and (name in main_names or re.search(r"\.~\d+~$", name)):
         yield setting_problem(settings, variable, f"is {name}, which flask test must not empty.")
@@ -108,12 +95,9 @@ def check_exists(snapshot: Snapshot, options: Options) -> Problems:
     """Yield why there is nothing to clear: no database, no tables, or nobody can see."""
     database = snapshot.database
     rebuild = options.hint("create it", "rebuild")
-    if not database.oid:
+    if not database.oid or not database.valid:
         where = snapshot.settings.server_label
-        yield Problem(f"There is no database {database.name} on {where}.", rebuild)
-    elif not database.valid:
-        message = f"{database.name} is what an interrupted dropdb left."
-        yield Problem(message, options.hint("create it again", "rebuild"))
+        yield Problem(f"There is no valid database {database.name} on {where}.", rebuild)
     elif database.tables is None:  # so that nobody could say what was changed
         hints = find_hints(database.error, snapshot.settings, options)
         retry = options.hint("try again")
@@ -165,13 +149,6 @@ def check_template(snapshot: Snapshot, template: Database) -> Problems:
         yield Problem(message, accept)
 
 
-def check_migrations(snapshot: Snapshot) -> Problems:
-    """Yield why `migrations` cannot be renamed."""
-    path = snapshot.settings.checkout / "migrations"
-    if path.exists() and not path.is_dir():
-        yield Problem(f"{tilde(path)} is not a folder.", Hint(f"rm {tilde(path)}", "remove it"))
-
-
 def check_beside(snapshot: Snapshot) -> Problems:
     """Yield why what a killed run left beside the others cannot be removed."""
     left = snapshot.beside
@@ -184,27 +161,20 @@ def check_beside(snapshot: Snapshot) -> Problems:
         yield Problem(message, Hint(drop, "remove it"))
 
 
-def check_copyable(
-    snapshot: Snapshot, options: Options, copies: Sequence[tuple[Model, Table]]
-) -> Problems:
+def check_copyable(snapshot: Snapshot, options: Options) -> Problems:
     """Yield why the rows of some tables cannot be copied."""
     keep = options.hint("keep it and copy nothing", CARRY="", KEEP="1")
     if snapshot.database.tables is None:
         message = f"The rows of {snapshot.database.name} cannot be seen: {snapshot.database.error}"
         yield Problem(message, keep)
-    for model, table in copies:
-        missing = []
-        for column in model.columns:
-            if column.required and column.fill is None and column.name not in table.columns:
-                missing.append(f"{model}.{column.name}")
+    for model, table in rows_to_copy(snapshot):
         if table.rows is None:
             yield Problem(f"The rows of {model} cannot be counted.", keep)
-        elif missing and table.rows:
-            message = (
-                f"The rows of {model} cannot be copied: {', '.join(missing)} must not be null."
-                " A server_default in the models would fill it."
-            )
-            yield Problem(message, keep)
+        for column in model.columns:
+            fillable = not column.required or column.fill is not None
+            if table.rows and column.name not in table.columns and not fillable:
+                message = f"The rows of {model} cannot be copied: {column.name} must not be null."
+                yield Problem(f"{message} A server_default in the models would fill it.", keep)
 
 
 def check_unfinished_swap(snapshot: Snapshot) -> Problems:
@@ -220,16 +190,14 @@ def check_unfinished_swap(snapshot: Snapshot) -> Problems:
 def check_sessions(options: Options, sessions: Sequence[Session]) -> Problems:
     """Yield the sessions that are in the way, unless they are to be terminated."""
     if sessions and not options.on("FORCE"):
-        heading = "1 session is in the way:"
-        if len(sessions) > 1:
-            heading = f"{len(sessions)} sessions are in the way:"
+        heading = f"In the way: {count(len(sessions), 'session')}"
         lines = [heading, *(session.description for session in sessions)]
         yield Problem("\n".join(lines), options.hint("terminate what is listed", FORCE="1"))
 
 
 def check_programs(snapshot: Snapshot, steps: Sequence[Step]) -> Problems:
     """Yield which of PostgreSQL's client programs are needed and not on the PATH."""
-    needed = {step.program for step in steps} & {"psql", "createdb", "dropdb"}
+    needed = {step.program for step in steps} & {*CLIENT_PROGRAMS}
     missing = sorted(needed - set(snapshot.programs))
     if missing:
         message = f"{', '.join(missing)}: not on the PATH."

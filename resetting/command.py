@@ -9,7 +9,7 @@ from . import checks
 from .options import Options
 from .problems import Hint, Problems
 from .settings import Settings
-from .snapshot import Session, Snapshot
+from .snapshot import Database, Session, Snapshot
 from .steps import Steps
 
 Heading = Iterator[tuple[str, str]]  # labels and texts
@@ -31,6 +31,16 @@ class Command:
     def opened_database(cls, options: Options, settings: Settings) -> str:
         """Return the name of the database that Backscope has to open."""
         return settings.database
+
+    @property
+    def database(self) -> Database:
+        """The current database."""
+        return self.snapshot.database
+
+    @property
+    def force(self) -> bool:
+        """Whether sessions that are in the way are terminated."""
+        return self.options.on("FORCE")
 
     @property
     def swaps(self) -> bool:
@@ -56,7 +66,7 @@ class Command:
 
     def blocking_sessions(self) -> Sequence[Session]:
         """Return the sessions in the way, which FORCE=1 terminates."""
-        return self.snapshot.database.sessions
+        return self.database.sessions
 
     def problems(self) -> Problems:
         """Yield all that is in the way."""

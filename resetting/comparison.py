@@ -1,10 +1,10 @@
 """What two looks at a database have different."""
 
 from dataclasses import replace
-from typing import Sequence
+from typing import Iterator, Sequence
 
-from .problems import Failed, Hint, Problem
-from .snapshot import Database, Model
+from .problems import Failed, Problem
+from .snapshot import Database, Model, Snapshot
 
 
 def describe_changes(before: Database, now: Database) -> list[str]:
@@ -21,11 +21,25 @@ def describe_changes(before: Database, now: Database) -> list[str]:
     return found + [f"{table.label}: dropped, {table.rows} before" for table in gone]
 
 
-def check_unchanged(changes: Sequence[str], since: str, hint: Hint) -> None:
-    """Raise Failed if there are changes, with what helps."""
-    if changes:
-        lines = [f"Rows were stored, changed or deleted {since}:", *changes]
-        raise Failed(Problem("\n".join(lines), hint))
+def is_unchanged(before: Snapshot, now: Snapshot) -> bool:
+    """Return whether the databases, folders and rows are as they were."""
+    return now.layout == before.layout and now.database.tables == before.database.tables
+
+
+def new_backups(before: Snapshot, now: Snapshot) -> Sequence[int]:
+    """Return the numbers of the backups that were not there before."""
+    return [number for number in now.backups if number not in before.backups]
+
+
+def describe_state(before: Snapshot, now: Snapshot) -> Iterator[str]:
+    """Yield in sentences how things are now."""
+    database = now.database
+    if database.oid:
+        yield f"{database.name} is there: {database}, revision {database.revision}."
+    else:
+        yield f"There is no database {database.name} now."
+    for number in new_backups(before, now):
+        yield f"The old one is kept as {now.backups[number].name}."
 
 
 def check_seen(database: Database) -> None:

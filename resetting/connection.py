@@ -11,7 +11,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from .settings import PINNED_OPTIONS, READ_OPTIONS, Settings
+from .settings import PINNED_OPTIONS, READ_OPTIONS
 
 # All SQL that inspects, by its name.
 LOOK = Path(__file__).with_name("look.sql").read_text()
@@ -38,16 +38,14 @@ def fetch(connection: Connection, query: str, *values: object) -> list[Row]:
         return [dict(row) for row in cursor.fetchall()]
 
 
-def connect(settings: Settings, database: str) -> Connection:
-    """Return a read-only connection that commits each statement; raise SERVER_ERRORS."""
+def connect(database: str) -> Connection:
+    """Return a read-only connection that commits each statement; raise SERVER_ERRORS.
+
+    libpq reads the rest in the environment, which is that of the commands ("Environment
+    Variables").
+    """
     connection = psycopg2.connect(
         dbname=database,
-        host=settings.host or None,
-        port=settings.port,
-        user=settings.user,
-        password=settings.password or None,
-        connect_timeout=10,
-        client_encoding="UTF8",
         options=f"{READ_OPTIONS} {PINNED_OPTIONS}",
         application_name="backscope-reset looks",
         cursor_factory=RealDictCursor,
@@ -58,12 +56,12 @@ def connect(settings: Settings, database: str) -> Connection:
     return connection
 
 
-def connect_for_maintenance(settings: Settings) -> Connection:
+def connect_for_maintenance() -> Connection:
     """Return a connection to postgres or else to template1, as createdb does."""
     try:
-        return connect(settings, "postgres")
+        return connect("postgres")
     except SERVER_ERRORS as error:
         if "postgres" in error_text(error):
             with contextlib.suppress(*SERVER_ERRORS):
-                return connect(settings, "template1")
+                return connect("template1")
         raise

@@ -5,7 +5,7 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Callable, Iterable, Sequence
 
 from .problems import Hint, Problem, Refused
 from .settings import NON_SECRET_VARIABLES, Settings
@@ -178,27 +178,25 @@ class StepLine:
         else:
             say(self.text.ljust(STEP_WIDTH), end="")
 
-    def tick(self, seconds: int, progress: Callable[[], Mapping[str, Any]]) -> None:
-        """Count the seconds, or the rows of a copy, once a second; say for whom it waits."""
+    def tick(self, seconds: int, copied_rows: Callable[[], int]) -> None:
+        """Count the seconds, and the rows of a copy, once a second."""
         if seconds <= self.seconds or self.apart or is_plain():
             return
         self.seconds = seconds
-        seen = progress()
         text = self.text
-        if seen.get("pid"):
-            text += f" waits for {seen['role']}, pid {seen['pid']}"
-        elif self.rows and seen.get("rows") is not None:
+        if self.rows:
             title = text.rpartition(":")[0]
-            text = f"{title}: {seen['rows']:,} of {self.rows:,}"
+            text = f"{title}: {copied_rows():,} of {self.rows:,}"
         say(f"\r\x1b[K{text[: WIDTH - 9].ljust(STEP_WIDTH)} {seconds:4} s", end="")
 
-    def end(self, seconds: float, mark: str) -> None:
-        """Print how long the step took, and what was wrong with it."""
+    def end(self, seconds: float, failed: bool) -> None:
+        """Print how long the step took, and whether it failed."""
         if self.apart:
             say("".ljust(STEP_WIDTH), end="")
         elif self.seconds:
             say("\r\x1b[K" + self.text.ljust(STEP_WIDTH), end="")
         say(f" {seconds:4.1f} s", end="")
-        if mark:
-            say("  ", end="")
-        say(mark, RED)
+        if failed:
+            say("  failed", RED)
+        else:
+            say()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-from .problems import Failed, Problem
-from .snapshot import Database, Model, Snapshot, Table
+from .snapshot import Model, Snapshot, Table
 from .steps import Steps, identifier, literal, psql
 
 
@@ -64,14 +63,6 @@ def describe_copy(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     ):
         if parts:
             yield label, ", ".join(parts)
-
-
-def check_copied(snapshot: Snapshot, built: Database) -> None:
-    """Raise Failed if not all rows have come along."""
-    for model, old in rows_to_copy(snapshot):
-        new = built.find(model.schema, model.name)
-        if new is None or new.rows != old.rows:
-            raise Failed(Problem(f"Not all rows were copied: of {old}, only {new}."))
 
 
 def copy_rows(snapshot: Snapshot, compare: bool) -> Steps:

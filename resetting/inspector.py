@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
 import zlib
+from collections import Counter
 from dataclasses import replace
-from typing import Mapping, Sequence
+from typing import Sequence
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -30,8 +29,6 @@ from .settings import APPLICATION_NAME, Settings
 from .snapshot import COUNT_LIMIT, Database, Server, Session, Snapshot, Table
 from .steps import identifier, numbered
 
-LOCK_SECONDS = 3  # until another reset is taken to be running
-
 
 class Inspector:
     """What can be seen of a server and a checkout through one connection."""
@@ -39,22 +36,25 @@ class Inspector:
     def __init__(self, settings: Settings, options: Options) -> None:
         """Connect; raise Refused if there is no connection.
 
-        The sequences for which the options' condition holds are looked for. Rows are counted as
-        long as it takes where a copy depends on it, and else to a limit if it takes longer.
+        The sequences for which the options' condition holds are looked for. All rows of the
+        current database are counted, and those of backups to a limit.
         """
         self.settings = settings
         self.options = options
         self.condition = options.condition
-        self.counts_all = options.on("CARRY")
-        self.limits = options.command in ("undo", "unflag")  # by which no row is lost
+        self.counts_all = options.command not in ("undo", "unflag")  # by which no row is lost
         self.counted_oids: set[int] = set()
+        self.template_objects: set[tuple[str, int]] = set()
         try:
-            self.connection = connect_for_maintenance(settings)
+            self.connection = connect_for_maintenance()
         except SERVER_ERRORS as error:
             raise self.refused(error) from None
         superuser = self.fetch(SQL["server"])[0]["superuser"]
         host = settings.host or self.connection.info.host or ""  # the socket that libpq took
         self.settings = replace(settings, host=host, superuser=superuser)
+        with contextlib.suppress(*SERVER_ERRORS):
+            with contextlib.closing(connect("template1")) as template:
+                self.template_objects = read_objects(template)
 
     def fetch(self, query: str, *values: object) -> list[Row]:
         """Return the rows of a query; raise Refused with the words of a server that fails."""
@@ -81,31 +81,17 @@ class Inspector:
         return 0
 
     def lock(self) -> bool:
-        """Take the lock of the database and that of the checkout; return whether both are ours.
+        """Take the lock of the database; return whether it is ours.
 
-        Every command inherits their descriptors: if the tool itself is killed, the locks
-        last as long as what it left running; a flask that waits needs a moment to end.
+        Every command inherits the connection: if the tool itself is killed, the lock lasts as
+        long as what it left running; a flask that waits needs a moment to end.
         """
-        folder = os.open(self.settings.checkout, os.O_RDONLY)
-        for descriptor in (self.connection.fileno(), folder):
-            os.set_inheritable(descriptor, True)
-        deadline = time.monotonic() + LOCK_SECONDS
-        while not self.try_lock(folder):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.1)
-        return True
-
-    def try_lock(self, folder: int) -> bool:
-        """Try to take both locks; taking one's own again does no harm."""
+        os.set_inheritable(self.connection.fileno(), True)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fetch(self.connection, SQL["lock"], zlib.crc32(self.settings.database.encode()))
+        except psycopg2.errors.LockNotAvailable:
             return False
-        except OSError:
-            pass  # a file system without locks
-        key = zlib.crc32(self.settings.database.encode())
-        return bool(self.fetch("SELECT pg_try_advisory_lock(%s) AS value", key)[0]["value"])
+        return True
 
     def inspect(self) -> Snapshot:
         """Return all that is seen; raise Refused if the server does not answer any more."""
@@ -146,7 +132,7 @@ class Inspector:
         if not database.oid:
             return database
         try:
-            with contextlib.closing(connect(self.settings, database.name)) as connection:
+            with contextlib.closing(connect(database.name)) as connection:
                 sessions = [Session(**row) for row in fetch(connection, SQL["sessions"])]
                 database = replace(database, sessions=sessions)
                 return self.read_contents(database, connection)
@@ -156,10 +142,11 @@ class Inspector:
 
     def read_contents(self, database: Database, connection: Connection) -> Database:
         """Return a database with its tables, their rows and what else it holds."""
+        limit = None
+        if database.oid not in self.counted_oids:
+            limit = COUNT_LIMIT
         tables = [Table(**row) for row in fetch(connection, SQL["tables"])]
-        if database.oid in self.counted_oids:
-            fetch(connection, "SELECT set_config('statement_timeout', '0', false)")
-        tables = [count_rows(connection, table, self.limits) for table in tables]
+        tables = [count_rows(connection, table, limit) for table in tables]
         found = replace(database, tables=tables)
         version_table = found.find(None, "alembic_version")
         query = "SELECT version_num::text AS value FROM {}"
@@ -168,63 +155,40 @@ class Inspector:
         if self.condition:
             query = f"SELECT id::text AS value FROM {{}} WHERE {self.condition} ORDER BY id"
             matching_ids = read_column(connection, found.find(None, "sequences"), query)
+        own_objects = read_objects(connection) - self.template_objects
         return replace(
             found,
             tables=[table for table in tables if table is not version_table],
             may_create_tables=fetch(connection, SQL["inside"])[0]["value"],
-            other_objects=self.count_other_objects(connection),
+            other_objects=Counter(kind for kind, _ in own_objects),
             revisions=frozenset(revisions or ()),
             matching_ids=matching_ids,
         )
 
-    def count_other_objects(self, connection: Connection) -> Mapping[str, int]:
-        """Return how many there are of a kind, but for those that template1 has, too."""
-        found = fetch(connection, SQL["other_objects"])
-        copied: list[Row] = []
-        if found:
-            with contextlib.suppress(*SERVER_ERRORS):
-                with contextlib.closing(connect(self.settings, "template1")) as template:
-                    copied = fetch(template, SQL["other_objects"])
-        from_template = {(row["kind"], oid) for row in copied for oid in row["oids"]}
-        counts = {}
-        for row in found:
-            own = [oid for oid in row["oids"] if (row["kind"], oid) not in from_template]
-            if own:
-                counts[row["kind"]] = len(own)
-        return counts
-
-    def progress(self) -> Row:
-        """Return how many rows our COPY has brought, and who holds a lock that we wait for."""
-        name = "progress"
-        if self.connection.server_version < 140000:
-            name = "waits"
+    def copied_rows(self) -> int:
+        """Return how many rows our COPY has brought so far, which servers tell since 14."""
         with contextlib.suppress(*SERVER_ERRORS):
-            for row in fetch(self.connection, SQL[name], APPLICATION_NAME):
-                return row
-        return {}
+            for row in fetch(self.connection, SQL["progress"], APPLICATION_NAME):
+                return int(row["value"])
+        return 0
 
 
-def count_rows(connection: Connection, table: Table, limited: bool) -> Table:
-    """Return a table with its rows counted; None: locked, hidden by a policy, or not ours.
+def read_objects(connection: Connection) -> set[tuple[str, int]]:
+    """Return the kind and the oid of whatever else would be lost with a database."""
+    return {(row["kind"], row["oid"]) for row in fetch(connection, SQL["other_objects"])}
 
-    Counting is `limited` where nothing depends on it, and where it takes too long.
-    """
-    names = {"table": identifier(table.schema, table.name), "oid": table.oid}
-    if not limited:
-        try:
-            return replace(table, **fetch(connection, SQL["count"].format(**names))[0])
-        except psycopg2.errors.LockNotAvailable:
-            return table
-        except SERVER_ERRORS:
-            pass  # it takes too long, or is a view of another server's table
+
+def count_rows(connection: Connection, table: Table, limit: int | None) -> Table:
+    """Return a table with its rows counted, to a limit; None: locked, hidden, or not ours."""
+    name = identifier(table.schema, table.name)
+    enough = "ALL"
+    if limit:
+        enough = str(limit + 1)
     with contextlib.suppress(*SERVER_ERRORS):
-        query = SQL["count_limited"].format(**names, limit=COUNT_LIMIT + 1)
-        counted = replace(table, **fetch(connection, query)[0])
-        if limited:
-            counted = replace(counted, version="")  # which the server's statistics tell too late
-        if counted.rows and counted.rows > COUNT_LIMIT:
-            return replace(counted, rows=COUNT_LIMIT, limited=True)
-        return counted
+        found = fetch(connection, SQL["count"].format(table=name, limit=enough))[0]
+        if limit and found["rows"] > limit:
+            return replace(table, rows=limit, limited=True)
+        return replace(table, **found)
     return table
 
 

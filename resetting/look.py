@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 
-from . import console
-from .checks import check_settings
+from . import checks, console, environment
 from .command import Command
 from .commands.undo import FinishSwap
 from .env_file import read_settings
-from .environment import current_commit, find_checkout
 from .inspector import Inspector
 from .migrations import unfinished_moves
 from .options import Options
@@ -19,23 +17,22 @@ from .problems import Problem, Refused, refuse
 
 def look(kind: type[Command], options: Options) -> tuple[Command, Inspector]:
     """Return the command in view of what was seen, and what it was seen through; raise Refused."""
-    checkout = find_checkout(options)
+    checkout = environment.find_checkout(options)
     settings = read_settings(checkout, options.environ, kind.variable)
-    refuse(check_settings(options, settings, kind.variable))
+    refuse(checks.check_settings(options, settings, kind.variable))
     os.environ.clear()
     os.environ.update(settings.child_environment())  # libpq reads it here, too
-    probe = None
     opened = kind.opened_database(options, settings)
-    if kind.uses_app:
+    if kind.uses_app:  # it is loaded meanwhile
         probe = start_probe(settings, opened)
     if not options.dry_run:
-        console.show_target(settings, current_commit(checkout))
+        console.show_target(settings, environment.current_commit(checkout))
     inspector = Inspector(settings, options)
     if not kind.read_only and not options.dry_run and not inspector.lock():
-        message = f"Another reset is running, of {settings.database} or in this checkout."
+        message = f"Another reset of {settings.database} is running."
         raise Refused(Problem(message, options.hint("try again when it has ended")))
     snapshot = inspector.inspect()
-    if probe:
+    if kind.uses_app:
         compares = kind.read_only or options.on("CARRY")
         snapshot = read_probe(probe, snapshot, opened, compares)
     command = kind(options, snapshot)

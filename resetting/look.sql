@@ -28,6 +28,10 @@ WHERE datcollversion <> pg_database_collation_actual_version(oid)
 -- name: oid
 SELECT oid::int8 AS value FROM pg_database WHERE datname = %s
 
+-- name: lock
+-- Waits three seconds, until another reset is taken to be running.
+SELECT set_config('lock_timeout', '3s', false), pg_advisory_lock(%s)
+
 -- name: inside
 -- Whether our role may create tables where the search path does.
 SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS value
@@ -86,35 +90,22 @@ ORDER BY relname, nspname
 
 -- name: other_objects
 -- What else would be lost with a database, but for what belongs to an extension.
-SELECT kind, array_agg(oid::int8) AS oids
+SELECT kind, oid::int8
 FROM (SELECT oid, 'view' FROM pg_class WHERE relkind = 'v'
       UNION ALL SELECT oid, 'function' FROM pg_proc
       UNION ALL SELECT oid, 'large object' FROM pg_largeobject_metadata) AS one (oid, kind)
 WHERE oid >= 16384
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = one.oid AND deptype = 'e')
-GROUP BY kind ORDER BY kind
 
 -- name: count
 -- Each change of a row changes the sum of their transactions.
-SELECT count(*) AS rows, coalesce(sum(xmin::text::int8), 0)::text AS version FROM {table}
-
--- name: count_limited
-SELECT count(*) AS rows, concat_ws(' ', pg_relation_size({oid}), pg_stat_get_tuples_inserted({oid}),
-       pg_stat_get_tuples_updated({oid}), pg_stat_get_tuples_deleted({oid})) AS version
-FROM (SELECT FROM {table} LIMIT {limit}) AS few
+SELECT count(*) AS rows, coalesce(sum(xmin::text::int8), 0)::text AS version
+FROM (SELECT xmin FROM {table} LIMIT {limit}) AS counted
 
 -- name: progress
--- How many rows our COPY has brought, and who holds a lock that our commands wait for.
-SELECT (SELECT max(tuples_processed) FROM pg_stat_progress_copy p
-        WHERE p.pid = a.pid AND command = 'COPY FROM') AS rows, b.pid, b.usename AS role
-FROM pg_stat_activity a LEFT JOIN pg_stat_activity b ON b.pid = ANY(pg_blocking_pids(a.pid))
-WHERE a.application_name = %s ORDER BY b.pid, 1
-
--- name: waits
--- The same for servers before 14, which do not tell how a COPY goes.
-SELECT NULL AS rows, b.pid, b.usename AS role
-FROM pg_stat_activity a LEFT JOIN pg_stat_activity b ON b.pid = ANY(pg_blocking_pids(a.pid))
-WHERE a.application_name = %s ORDER BY b.pid
+-- How many rows our COPY has brought.
+SELECT tuples_processed AS value FROM pg_stat_progress_copy JOIN pg_stat_activity USING (pid)
+WHERE application_name = %s AND command = 'COPY FROM'
 
 -- name: settings
 -- What no option can say: settings that only newer servers know.

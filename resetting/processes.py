@@ -22,22 +22,13 @@ class Process:
         """Start it; one that waits loads Backscope's app, and opens nothing before open_gate()."""
         self.step = step
         self.snapshot = snapshot
-        self.oid = oid
-        self.error = ""
         self.printed: list[str] = []
         self.listener: Callable[[str], None] | None = None
+        self.more = {"oid": oid}  # what a process of Backscope's is told
         self.gate = -1
-        self.commands: list[Any] = []
-        try:
-            self._start(waits)
-        except sh.CommandNotFound as error:
-            self.error = f"{error} is not on the PATH."
-        except sh.ForkException as error:
-            last = str(error).strip().splitlines()[-1]
-            self.error = f"{step.program} cannot be started: {last}"
-
-    def _start(self, waits: bool) -> None:
-        """Start its command and, in front of it, the one that pipes into it."""
+        if waits:
+            self.more["gate"], self.gate = os.pipe()  # only the read end is inherited
+            os.set_inheritable(self.more["gate"], True)
         nothing = open(os.devnull, "rb")
         streams = {
             "_in": nothing,
@@ -46,47 +37,40 @@ class Process:
             "_tty_out": False,
             "_out_bufsize": 1,
         }
-        if self.step.interactive:
+        if step.interactive:
             streams.update(_in=sys.stdin, _out_bufsize=0)  # a question has no end of line
-        if self.step.pipe_to:
+        self.commands: list[Any] = []
+        if step.pipe_to:
             piped = {"_in": nothing, "_piped": True, "_tty_out": False, "_err": self.receive}
-            self.commands.append(self._command(self.step, piped, waits))
-            streams["_in"] = self.commands[0]
-            self.commands.append(self._command(self.step.pipe_to, streams, waits))
-        else:
-            self.commands.append(self._command(self.step, streams, waits))
+            streams["_in"] = self._start(step, piped)
+            step = step.pipe_to
+        self._start(step, streams)
+        if waits:
+            os.close(self.more["gate"])
 
-    def _command(self, step: Step, streams: Mapping[str, Any], waits: bool) -> Any:
-        """Start a command in a session of its own; it inherits the locks, and may outlive us."""
+    def _start(self, step: Step, streams: Mapping[str, Any]) -> Any:
+        """Start a command in a session of its own; it inherits the lock, and may outlive us."""
         settings = self.snapshot.settings
         environment = settings.child_environment()
-        more = {}
-        read_end = -1
-        if waits:
-            read_end, self.gate = os.pipe()  # only the read end is inherited
-            os.set_inheritable(read_end, True)
-            more["gate"] = read_end
         if step.guarded:
             database = step.database or settings.database
-            allowed = target(self.snapshot, database, self.oid, **more)
+            allowed = target(self.snapshot, database, **self.more)
             environment.update(guarded_environment(allowed), POSTGRES_DB=database)
-        try:
-            return sh.Command(step.program)(
-                *step.argv[1:],
-                _cwd=str(settings.checkout),
-                _env=environment,
-                _encoding="utf-8",
-                _decode_errors="replace",
-                _bg=True,
-                _bg_exc=False,
-                _no_out=True,
-                _close_fds=False,
-                _new_session=True,
-                **streams,
-            )
-        finally:
-            if waits:
-                os.close(read_end)
+        command = sh.Command(step.program)(
+            *step.argv[1:],
+            _cwd=str(settings.checkout),
+            _env=environment,
+            _encoding="utf-8",
+            _decode_errors="replace",
+            _bg=True,
+            _bg_exc=False,
+            _no_out=True,
+            _close_fds=False,
+            _new_session=True,
+            **streams,
+        )
+        self.commands.append(command)
+        return command
 
     def receive(self, text: str) -> None:
         """Take what was printed, without the password."""
@@ -102,16 +86,8 @@ class Process:
                 os.write(self.gate, f"{oid}\n".encode())
             self.close_gate()
 
-    def end_waiting(self) -> None:
-        """Have a process end that still waits, which has opened nothing."""
-        if self.gate >= 0:
-            self.close_gate()
-            if self.is_alive():
-                self.interrupt(signal.SIGTERM)
-        self.wait()
-
     def close_gate(self) -> None:
-        """Close our end of the gate; a process that still waits there ends."""
+        """Have a process end that still waits, which has opened nothing."""
         if self.gate >= 0:
             os.close(self.gate)
             self.gate = -1
@@ -128,6 +104,7 @@ class Process:
 
     def wait(self) -> str:
         """Wait for its end, and return in a sentence how it failed; "" if it did not."""
+        sentence = ""
         for command in self.commands:
             try:
                 command.wait()
@@ -135,5 +112,5 @@ class Process:
                 words = self.step.program
                 if self.step.guarded:
                     words = " ".join(self.step.argv[:3])
-                self.error = self.error or f"{words} failed with exit status {error.exit_code}."
-        return self.error
+                sentence = f"{words} failed with exit status {error.exit_code}."
+        return sentence

@@ -7,14 +7,14 @@ import time
 from dataclasses import replace
 from typing import Mapping, NoReturn, Sequence
 
-from . import console, outcome
+from . import comparison, console
 from .command import Command, Look
-from .comparison import describe_changes
 from .hints import find_hints
 from .inspector import Inspector
 from .look import look
+from .migrations import unfinished_moves
 from .options import Options
-from .problems import Failed, Problem, Refused, describe_fault, refuse
+from .problems import Failed, Hint, Problem, Refused, describe_fault, refuse
 from .processes import Process
 from .snapshot import Snapshot
 from .steps import Step
@@ -105,7 +105,7 @@ class Run:
         loses_rows = asked or self.command.confirmation()
         if now.layout != before.layout or (loses_rows and now != before):
             lines = [f"{now.database.name} has changed since it was shown."]
-            lines += describe_changes(before.database, now.database)
+            lines += comparison.describe_changes(before.database, now.database)
             raise Refused(Problem("\n".join(lines), self.options.hint("see it again")))
 
     def act(self) -> str:
@@ -128,27 +128,26 @@ class Run:
         return f"{done}, in {time.monotonic() - began:.1f} s"
 
     def run_steps(self, steps: Sequence[Step]) -> None:
-        """Run steps in their order; raise Failed if one fails or a signal comes in between."""
-        processes = self.start_early(steps)
+        """Run steps in their order; raise Failed if one fails or a signal comes in between.
+
+        Those that have to load Backscope's app are started at once, and wait for their turn.
+        """
+        processes = {}
+        for number, step in enumerate(steps, 1):
+            if number > 1 and step.guarded and not step.interactive:
+                processes[number] = Process(step, self.command.snapshot, waits=True)
         try:
-            for number, step in enumerate(steps):
+            for number, step in enumerate(steps, 1):
                 if step.commits:
                     self.command.verify_built(self.inspector.inspect())
                 if self.signal and not self.committed:
                     raise Failed(Problem(f"Interrupted by {self.signal}."), 130)
                 self.committed = self.committed or step.commits
-                self.run_step(f"[{number + 1}/{len(steps)}] ", step, processes.get(number))
+                self.run_step(f"[{number}/{len(steps)}] ", step, processes.get(number))
         finally:
             for process in processes.values():
-                process.end_waiting()
-
-    def start_early(self, steps: Sequence[Step]) -> dict[int, Process]:
-        """Start the processes that have to load Backscope's app; they wait for their turn."""
-        processes = {}
-        for number, step in enumerate(steps):
-            if number > 0 and step.guarded and not step.interactive:
-                processes[number] = Process(step, self.command.snapshot, waits=True)
-        return processes
+                process.close_gate()
+                process.wait()
 
     def run_step(self, head: str, step: Step, waiting: Process | None) -> None:
         """Run a step, which may have been started before; raise Failed if it fails."""
@@ -167,18 +166,12 @@ class Run:
         self.hand_on_signal()
         while process.is_alive():
             time.sleep(POLL_SECONDS)
-            line.tick(int(time.monotonic() - began), self.inspector.progress)
+            line.tick(int(time.monotonic() - began), self.inspector.copied_rows)
         self.running = None
         error = process.wait()
-        interrupted = bool(self.signal) and step.interruptible and bool(error)
-        mark = ""
-        if interrupted:
-            mark = "interrupted"
-        elif error:
-            mark = "failed"
-        line.end(time.monotonic() - began, mark)
-        if interrupted:
-            raise Failed(Problem(f"Interrupted by {self.signal}."), 130)
+        if error and self.signal and step.interruptible:
+            error = f"Interrupted by {self.signal}."
+        line.end(time.monotonic() - began, bool(error))
         if error:
             self.fail(step, error, process.printed, line.apart)
         if step.creates:
@@ -187,20 +180,25 @@ class Run:
     def fail(self, step: Step, error: str, printed: Sequence[str], shown: bool) -> NoReturn:
         """Show what a step that failed has printed; raise Failed with what helps against it."""
         self.step_failed = True
-        text = "".join(printed)
+        said = "".join(printed)  # without the columns of a COPY, which no hint is about
+        text = said
         if step.title:  # the screen had the title only
-            text = f"{step}\n{text}"
-        if not shown:
+            text = f"{step}\n{said}"
+        if not shown and not self.signal:
             console.show_output(text.splitlines())
         settings = self.command.snapshot.settings
-        said = "".join(printed)  # without the columns of a COPY, which no hint is about
         hints = find_hints(said, settings, self.options, self.command.extended_database)
         raise Failed(Problem(error, *hints))
 
     def give_up(self, problem: Problem) -> NoReturn:
         """Clean up what can be cleaned up, and raise what says how things are now."""
+        before = self.command.snapshot
+        message = problem.message
+        hints = list(problem.hints)
         if self.signal:
-            problem = Problem(f"Interrupted by {self.signal}.", *problem.hints)
+            message = f"Interrupted by {self.signal}."
+        if self.options.on("FORCE") and self.command.blocking_sessions():
+            message += " Sessions may have been terminated."
         try:
             now = self.inspector.inspect()
             cleanup = list(self.command.cleanup(now, self.created))
@@ -211,21 +209,29 @@ class Run:
                 now = self.inspector.inspect()
         except (Refused, Failed):
             hint = self.options.hint("see the state, once the server answers", "status")
-            raise Failed(Problem(problem.message, hint), self.status) from None
-        problem = outcome.add_terminated(problem, self.command, now)
-        if not outcome.is_unchanged(self.command.snapshot, now):
-            purpose = ""
-            if self.signal:
-                purpose = "do it again"
-            elif self.step_failed:
-                purpose = "do it again, once the cause above is mended"
-            problem = outcome.describe(problem, self.command, now, purpose)
+            raise Failed(Problem(message, hint), self.status) from None
+        if not comparison.is_unchanged(before, now):
+            lines = [message, *comparison.describe_state(before, now)]
+            hints += self.hints_to_recover(now)
         elif self.signal or cleanup:
-            problem = outcome.unchanged(problem, bool(cleanup))
+            lines = [message, "Everything is as it was before."]
         else:
             verbose = self.options.hint("see all that is printed", VERBOSE="1")
-            raise Refused(Problem(problem.message, *(problem.hints or [verbose])))
-        raise Failed(problem, self.status)
+            raise Refused(Problem(message, *(hints or [verbose])))
+        raise Failed(Problem("\n".join(lines), *hints), self.status)
+
+    def hints_to_recover(self, now: Snapshot) -> Sequence[Hint]:
+        """Return what helps where a run has changed something and did not succeed."""
+        hints = []
+        if unfinished_moves(now):
+            hints.append(self.options.hint("finish it"))
+        elif self.signal:
+            hints.append(self.options.hint("do it again"))
+        elif self.step_failed:
+            hints.append(self.options.hint("do it again, once the cause above is mended"))
+        for number in comparison.new_backups(self.command.snapshot, now):
+            hints.append(self.options.hint("swap it back in", "undo", N=str(number)))
+        return hints
 
     @property
     def status(self) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Collection, Mapping, NamedTuple, Sequence
+from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from .settings import Settings
 from .steps import numbered
 
 BUILDING = "backscope-reset is building this"  # the comment of a database that is not ready
-COUNT_LIMIT = 10_000  # where counting ends if all rows take longer than the time there is
+COUNT_LIMIT = 10_000  # where counting the rows of a backup ends
 
 
 def count(number: int, noun: str) -> str:
@@ -17,6 +17,11 @@ def count(number: int, noun: str) -> str:
     if number == 1:
         return f"1 {noun}"
     return f"{number:,} {noun}s"
+
+
+def join(parts: Iterable[object]) -> str:
+    """Return some things in words, with commas."""
+    return ", ".join(str(part) for part in parts)
 
 
 def first_ten(ids: Sequence[str]) -> str:

@@ -44,30 +44,14 @@ class Step:
 Steps = Iterator[Step]
 
 
-def command(*words: str, **fields: Any) -> Step:
-    """Return a step whose last word is a name, which may begin with a dash."""
-    *first, name = words
-    if name.startswith("-"):
-        first.append("--")
-    return Step([*first, name], **fields)
-
-
 def flask(*words: str, **fields: Any) -> Step:
     """Return a step of a process of Backscope's."""
     return Step(["flask", *words], guarded=True, interruptible=True, **fields)
 
 
 def psql(database: str, *statements: str, **fields: Any) -> Step:
-    """Return a step of psql without ~/.psqlrc; several statements are one transaction.
-
-    A name like `a=b` or `postgresql://x` has to be in a connection string (libpq, "Connection
-    Strings").
-    """
-    name = database
-    if not re.fullmatch(r"[\w. ~-]+", database):
-        escaped = database.replace("\\", "\\\\").replace("'", "\\'")
-        name = f"dbname='{escaped}'"
-    return Step(["psql", "-X", "-d", name, "-c", "; ".join(statements)], **fields)
+    """Return a step of psql without ~/.psqlrc; several statements are one transaction."""
+    return Step(["psql", "-X", "-d", database, "-c", "; ".join(statements)], **fields)
 
 
 def move(old: str, new: str) -> Step:
@@ -95,17 +79,14 @@ def literal(text: str) -> str:
 
 def quote(word: str) -> str:
     """Return a word as a shell takes it; unlike shlex.quote, leave `a.~1~` as people write it."""
-    plain = re.fullmatch(r"[\w@%+,./:-][\w@%+,./:=~-]*", word, re.ASCII)
-    expands_tilde = re.search("[=:]~", word)
-    if plain and not expands_tilde:
+    if re.fullmatch(r"[\w@%+,./-][\w@%+,./~-]*", word, re.ASCII):
         return word
     return shlex.quote(word)
 
 
 def tilde(path: Path) -> str:
     """Return a path as a shell takes it, the home folder as ~; under sudo ~ is another's."""
-    home = Path(os.environ.get("HOME") or "/")
-    shortened = home in path.parents and home != Path("/") and "SUDO_USER" not in os.environ
-    if shortened:
+    home = Path.home()
+    if home in path.parents and "SUDO_USER" not in os.environ:
         return f"~/{quote(str(path.relative_to(home)))}"
     return quote(str(path))

@@ -81,12 +81,13 @@ def test_what_is_built_is_marked_guarded_and_begun_again():
 
 
 def test_both_databases_are_renamed_in_one_transaction():
-    swap, *_ = backups.swap_in(make.snapshot(), force=True)
-    terminate, *rest = swap.argv[-1].split("; ")
-    assert "'scope', 'scope.~0~'" in terminate
-    assert len(rest) == 3
-    assert rest[-1] == 'COMMENT ON DATABASE "scope" IS NULL'
-    assert "terminate" not in str(next(backups.swap_in(make.snapshot(), force=False)))
+    swap = next(backups.swap_in(make.snapshot(), force=False))
+    assert len(swap.argv[-1].split("; ")) == 3
+    assert swap.argv[-1].endswith('COMMENT ON DATABASE "scope" IS NULL')
+    forced = next(backups.swap_in(make.snapshot(), force=True))
+    assert forced.argv[-1].endswith("datname IN ('scope', 'scope.~0~')")
+    assert replace(forced, argv=swap.argv, pipe_to=None) == swap
+    assert forced.pipe_to.argv == swap.argv
 
 
 @cases("table, model, source, target", COPIES)

@@ -1,7 +1,5 @@
 """What is refused, and what helps: H2 H4 H6 H7 H11 H13 H14 H47 H58 H62 H72 H77 H83 H85 H96."""
 
-import os
-
 import builders as make
 import psycopg2
 from builders import cases, messages, outcome
@@ -23,10 +21,10 @@ SETTINGS = {
     "no-name": ("POSTGRES_DB", "", "POSTGRES_DB is not set"),
     "maintenance": ("POSTGRES_DB", "template1", "PostgreSQL's own"),
     "too-long": ("POSTGRES_DB", "ü" * 29, "too long"),
-    "port-arabic": ("POSTGRES_PORT", "\u0661", "from 1 to 65535"),
+    "dash": ("POSTGRES_DB", "-dash", "unusual"),
+    "uri": ("POSTGRES_DB", "postgresql://x", "unusual"),
     "testing": ("APP_ENVIRONMENT", "testing", "POSTGRES_DISPOSABLE_DB"),
     "url-password": ("POSTGRES_PASSWORD", "a@b", "%40"),
-    "url-host": ("POSTGRES_HOST", "a/b", "Backscope's URL"),
 }
 FOREIGN = {"owned": False, "owner": "boss"}
 MISMATCH = Database("template1", 1, locale=make.UTF8, collation_outdated=True)
@@ -42,27 +40,26 @@ REFUSED = {
     "no-createdb": ({"server": make.SERVER._replace(may_create=False)}, "CREATEDB", ""),
     "not-owner": (of(**FOREIGN), 'OWNER TO "scope"', ""),
     "collation": ({"template": MISMATCH}, "REFRESH COLLATION VERSION", ""),
-    "sessions": (SESSION, "1 session is", "FORCE=1"),
+    "sessions": (SESSION, "In the way: 1 session", "FORCE=1"),
     "programs": ({"programs": ["psql"]}, "createdb: not on the PATH", ""),
     "waiting": ({"folders": {0: frozenset(["r9"])}}, "migrations.~0~", ""),
     "made-by-others": ({"beside": make.database("scope.~0~")}, "dropdb -h localhost", ""),
     "another-role's": ({"beside": make.database("scope.~0~", tables=[], **FOREIGN)}, "boss", ""),
     "ours": ({"beside": make.database("scope.~0~", comment=BUILDING)}, "", ""),
-    "required": ({"app": REQUIRED}, "sequences.new must not be null", ""),
+    "required": ({"app": REQUIRED}, "sequences cannot be copied: new must not", ""),
     "required-empty": ({"app": REQUIRED, **of(tables=[make.table(rows=0)])}, "", ""),
     "filled": ({"app": FILLED}, "", ""),
     "unseen": (of(tables=None, error="odd"), "KEEP=1", "cannot be inspected"),
     "uncounted": (of(tables=[make.table(rows=None)]), "KEEP=1", ""),
-    "absent": ({"database": Database("scope")}, "", "no database scope"),
-    "invalid": (of(valid=False), "", "interrupted dropdb"),
+    "absent": ({"database": Database("scope")}, "", "no valid database scope"),
+    "invalid": (of(valid=False), "", "no valid database scope"),
     "not-recreatable": (of(may_create_tables=False), "", "GRANT CREATE ON SCHEMA"),
 }
-SLOW = psycopg2.errors.QueryCanceled()
-MANY = [{"rows": 10001, "version": "9"}]
+MANY = {"rows": 10001, "version": "9"}
 COUNTS = {
-    "locked": ([psycopg2.errors.LockNotAvailable()], "sequences: not counted"),
-    "limited": ([SLOW, MANY], "sequences: more than 10,000 rows"),
-    "hidden": ([SLOW, SLOW], "sequences: not counted"),
+    "locked": (psycopg2.errors.LockNotAvailable(), 10_000, "sequences: not counted"),
+    "limited": ([[MANY]], 10_000, "sequences: more than 10,000 rows"),
+    "all": ([[MANY]], None, "sequences: 10,001 rows"),
 }
 
 
@@ -77,7 +74,7 @@ def test_settings_that_cannot_work_are_refused(variable, value, key):
 
 def test_what_flask_test_empties_is_no_other_database():
     disposable = "POSTGRES_DISPOSABLE_DB"
-    edge = make.settings({"POSTGRES_DB": "ü" * 28, "POSTGRES_PORT": "65535"})
+    edge = make.settings({"POSTGRES_DB": "ü" * 28})
     testing = make.settings({"APP_ENVIRONMENT": "testing"}, database="scope_test")
     assert of_settings(edge) == of_settings(testing, disposable) == ""
     elsewhere = make.settings(dotenv={"POSTGRES_DB": "main"}, database="main")
@@ -94,10 +91,19 @@ def test_a_command_is_refused_with_what_helps(fields, carry, clear):
         assert bool(key) == bool(found)
 
 
-@cases("answers, expected", COUNTS)
-def test_what_cannot_be_counted_is_not_called_empty(mocker, answers, expected):
+@cases("answers, limit, expected", COUNTS)
+def test_what_cannot_be_counted_is_not_called_empty(mocker, answers, limit, expected):
     mocker.patch.object(inspector, "fetch", side_effect=answers)
-    assert str(inspector.count_rows(None, make.table(rows=None), False)) == expected
+    assert str(inspector.count_rows(None, make.table(rows=None), limit)) == expected
+
+
+def test_a_lock_that_another_reset_holds_is_not_ours(mocker):
+    seen = inspector.Inspector.__new__(inspector.Inspector)
+    seen.settings = make.settings()
+    seen.connection = mocker.Mock(**{"fileno.return_value": 0})
+    mocker.patch("os.set_inheritable")
+    mocker.patch.object(inspector, "fetch", side_effect=[[], psycopg2.errors.LockNotAvailable])
+    assert [seen.lock(), seen.lock()] == [True, False]
 
 
 def test_what_cannot_be_seen_or_is_not_there_has_failed():
@@ -106,19 +112,3 @@ def test_what_cannot_be_seen_or_is_not_there_has_failed():
     assert "cannot be inspected: no way" in comparison.describe_changes(make.database(), unseen)[0]
     unmade = make.database(revisions=frozenset())
     assert "has no revision" in outcome(comparison.check_structure, unmade, [])
-    wrong = make.settings({"POSTGRES_PORT": "none"}, port="none")
-    assert "from 1 to 65535" in messages(
-        checks.check_settings(make.options(), wrong, "POSTGRES_DB")
-    )
-
-
-def test_a_lock_is_waited_for_and_then_refused(mocker, tmp_path):
-    seen = inspector.Inspector.__new__(inspector.Inspector)
-    seen.settings = make.settings(checkout=tmp_path)
-    seen.connection = mocker.Mock(**{"fileno.return_value": os.open(tmp_path, os.O_RDONLY)})
-    mocker.patch.object(seen, "fetch", return_value=[{"value": True}])
-    mocker.patch.object(inspector, "LOCK_SECONDS", 0)
-    flock = mocker.patch("fcntl.flock", side_effect=BlockingIOError)
-    assert seen.lock() is False
-    flock.side_effect = OSError  # a file system without locks
-    assert seen.lock() is True

@@ -1,7 +1,10 @@
 """What a rebuild promises: when it asks, what is noticed meanwhile; who is in the way of it."""
 
+import os
+import signal
+
 import pytest
-from checkout import END_LOCKS, cases, slowly
+from checkout import END_LOCKS, HANG, cases, slowly
 
 PROMPT = "Type the database name to continue: "
 HIDDEN = """ALTER TABLE searches ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -54,6 +57,15 @@ def test_h92_what_template1_has_is_not_counted(backscope):
         assert "1 function" in backscope.refused("rebuild").said
     finally:
         backscope.postgres.sql("DROP FUNCTION handy()", "template1")
+
+
+@pytest.mark.slow
+def test_h24_a_second_reset_waits_and_is_refused(backscope):
+    first = backscope.start("clear", before=("flask*", HANG))
+    backscope.hung()
+    assert "Another reset" in backscope.run("clear", 2).err
+    os.kill(first.pid, signal.SIGTERM)
+    assert backscope.finish(first).code == 130
 
 
 @pytest.mark.parametrize("words", ["clear", slowly("clear --seq A1"), slowly("unflag")])

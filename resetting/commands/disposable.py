@@ -12,25 +12,23 @@ class Disposable(Command):
     variable = "POSTGRES_DISPOSABLE_DB"
 
     def checks(self):
-        yield from checks.check_privileges(self.snapshot, self.snapshot.database)
+        yield from checks.check_privileges(self.snapshot, self.database)
         yield from checks.check_template(self.snapshot, backups.template(self.snapshot))
 
     def confirmation(self):
         """Return a question where a clear asks, too, and if nobody can see what is lost."""
-        database = self.snapshot.database
-        unseen = database.tables is None
-        if database.contents and (unseen or self.needs_confirmation()):
-            return f"This wipes out {database.name}: {database.contents}."
+        unseen = self.database.tables is None
+        if self.database.contents and (unseen or self.needs_confirmation()):
+            return f"This wipes out {self.database.name}: {self.database.contents}."
         return ""
 
     def steps(self):
-        database = self.snapshot.database
-        if database.oid:
-            yield backups.dropdb(database.name, self.options.on("FORCE"))
-        yield backups.createdb(self.snapshot, database.name)
+        if self.database.oid:
+            yield backups.dropdb(self.database.name, self.force)
+        yield backups.createdb(self.snapshot, self.database.name)
 
     def verify(self, now):
         new = now.database
-        if new.oid in (0, self.snapshot.database.oid) or new.tables_with_rows:
+        if new.oid in (0, self.database.oid) or new.tables_with_rows:
             raise Failed(Problem(f"{new.name} is not there, or not empty."))
         return f"{new.name} is there, and is empty"

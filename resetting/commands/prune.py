@@ -48,7 +48,7 @@ class Prune(Command):
     def steps(self):
         for number, backup in self.chosen.items():
             own_folder = belongs(backup, self.snapshot.folders.get(number))
-            yield from backups.drop_pair(backup, number, own_folder, self.options.on("FORCE"))
+            yield from backups.drop_pair(backup, number, own_folder, self.force)
 
     def verify(self, now):
         left = [backup.name for number, backup in now.backups.items() if number in self.chosen]

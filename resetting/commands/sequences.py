@@ -23,7 +23,7 @@ class ClearSequences(Command):
         """Return who holds a lock that waits for a change of rows ("Table-Level Lock Modes")."""
         strong = re.compile(r"sequences in (Share|ShareRowExclusive|Exclusive|AccessExclusive)Lock")
         found = []
-        for session in self.snapshot.database.sessions:
+        for session in self.database.sessions:
             if any(strong.fullmatch(lock) for lock in session.locks):
                 found.append(session)
         return found
@@ -37,30 +37,29 @@ class ClearSequences(Command):
     def confirmation(self):
         if not self.needs_confirmation():
             return ""
-        return f"This clears {self.options['SEQ']} of {self.snapshot.database.name}."
+        return f"This clears {self.options['SEQ']} of {self.database.name}."
 
     def heading(self):
-        cached = self.snapshot.database.matching_ids
+        cached = self.database.matching_ids
         if cached is not None and self.options.sequences:
             others = [name for name in self.options.sequences if name not in cached]
             if others:
                 yield self.not_matching, first_ten(others)
 
     def steps(self):
-        database = self.snapshot.database
-        table = database.find(None, "sequences")
-        if table is None or database.matching_ids == []:
+        table = self.database.find(None, "sequences")
+        if table is None or self.database.matching_ids == []:
             return
         title = f"{self.verb} sequences"
-        if database.matching_ids is not None:
-            title = f"{self.verb} {count(len(database.matching_ids), 'sequence')}"
-        if self.options.on("FORCE"):
+        if self.database.matching_ids is not None:
+            title = f"{self.verb} {count(len(self.database.matching_ids), 'sequence')}"
+        if self.force:
             yield from terminate(self.snapshot, self.blocking_sessions())
         name = identifier(table.schema, table.name)
-        yield psql(database.name, self.sql.format(name, self.options.condition), title=title)
+        yield psql(self.database.name, self.sql.format(name, self.options.condition), title=title)
 
     def verify(self, now):
-        before = self.snapshot.database.matching_ids
+        before = self.database.matching_ids
         left = now.database.matching_ids
         if left is None:
             raise Failed(Problem(f"Whether they are {self.done} cannot be seen."))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from .. import checks, console, copies
+from .. import checks, console
 from ..command import Look
 from ..migrations import unfinished_moves
 from ..problems import Problem
@@ -19,10 +19,9 @@ class Status(Look):
 
     def heading(self):
         snapshot = self.snapshot
-        database = snapshot.database
-        if database.oid and database.tables is not None:
-            revision = database.revision
-            if not database.revisions <= (snapshot.migrations or frozenset()):
+        if self.database.oid and self.database.tables is not None:
+            revision = self.database.revision
+            if not self.database.revisions <= (snapshot.migrations or frozenset()):
                 revision += ", which migrations does not have"
             yield "Revision", revision
         differences = snapshot.app.differences
@@ -30,8 +29,8 @@ class Status(Look):
             yield "Models", f"flask db migrate would {', '.join(differences)}"
         elif differences is not None:
             yield "Models", "the same as the database"
-        if database.matching_ids:
-            yield "Unfinished", f"downloads of {first_ten(database.matching_ids)}"
+        if self.database.matching_ids:
+            yield "Unfinished", f"downloads of {first_ten(self.database.matching_ids)}"
         if snapshot.beside.oid:
             yield "Half built", f"{snapshot.beside.name}, until the next KEEP=1 or CARRY=1"
         for number, backup in sorted(snapshot.backups.items()):
@@ -68,8 +67,7 @@ class Status(Look):
     def hints(self):
         """Yield the commands that change what was shown."""
         snapshot = self.snapshot
-        common = copies.rows_to_copy(snapshot)
-        not_copyable = list(checks.check_copyable(snapshot, self.options, common))
+        not_copyable = list(checks.check_copyable(snapshot, self.options))
         if snapshot.app.differences and not not_copyable:
             purpose = "create the tables of the models, and copy the rows"
             yield self.options.hint(purpose, "rebuild", CARRY="1")

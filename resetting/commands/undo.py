@@ -32,12 +32,12 @@ class Undo(Command):
     @property
     def backup(self):
         """Its database, which may not be there."""
-        name = numbered(self.snapshot.database.name, self.number)
+        name = numbered(self.database.name, self.number)
         return self.snapshot.backups.get(self.number, Database(name))
 
     def checks(self):
         if self.backup.oid and self.backup.valid:
-            yield from checks.check_privileges(self.snapshot, self.backup, self.snapshot.database)
+            yield from checks.check_privileges(self.snapshot, self.backup, self.database)
             yield from checks.check_beside(self.snapshot)
         else:
             message = "There is no backup."
@@ -48,7 +48,7 @@ class Undo(Command):
     def blocking_sessions(self):
         if not self.backup.oid:
             return []
-        return [*self.backup.sessions, *self.snapshot.database.sessions]
+        return [*self.backup.sessions, *self.database.sessions]
 
     def heading(self):
         if self.backup.oid:
@@ -56,7 +56,7 @@ class Undo(Command):
 
     def steps(self):
         if self.backup.oid:
-            yield from backups.swap_back(self.snapshot, self.number, self.options.on("FORCE"))
+            yield from backups.swap_back(self.snapshot, self.number, self.force)
 
     def verify(self, now):
         if now.database.oid != self.backup.oid or unfinished_moves(now):
