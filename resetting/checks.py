@@ -97,14 +97,12 @@ def check_exists(snapshot: Snapshot, options: Options) -> Problems:
     rebuild = options.hint("create it", "rebuild")
     if not database.oid or not database.valid:
         where = snapshot.settings.server_label
-        yield Problem(f"There is no valid database {database.name} on {where}.", rebuild)
+        yield Problem(f"There is no usable database {database.name} on {where}.", rebuild)
     elif database.tables is None:  # so that nobody could say what was changed
         hints = find_hints(database.error, snapshot.settings, options)
         retry = options.hint("try again")
         message = f"{database.name} cannot be inspected:\n{database.error}"
         yield Problem(message, *(hints or [retry]))
-    elif options.condition and not database.find(None, "sequences"):
-        yield Problem(f"{database.name} has no table sequences.", rebuild)
     elif not database.tables and not database.revisions:
         yield Problem(f"{database.name} has no tables and no revision.", rebuild)
 

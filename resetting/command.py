@@ -10,7 +10,7 @@ from .options import Options
 from .problems import Hint, Problems
 from .settings import Settings
 from .snapshot import Database, Session, Snapshot
-from .steps import Steps
+from .steps import Steps, literal
 
 Heading = Iterator[tuple[str, str]]  # labels and texts
 
@@ -26,6 +26,15 @@ class Command:
     variable: ClassVar[str] = "POSTGRES_DB"  # what names its database
     uses_app: ClassVar[bool] = False  # whether Backscope's app is loaded before anything
     read_only: ClassVar[bool] = False
+    counts_all: ClassVar[bool] = True  # rows, to the end
+
+    @classmethod
+    def condition(cls, options: Options) -> str:
+        """Return which sequences this is about, as a condition of SQL; "" is none."""
+        if not options.sequences:
+            return ""
+        ids = ", ".join(literal(name) for name in options.sequences)
+        return f"id IN ({ids})"
 
     @classmethod
     def opened_database(cls, options: Options, settings: Settings) -> str:
@@ -109,7 +118,7 @@ class Command:
 class Look(Command):
     """A command that only looks: it takes no lock, refuses nothing and runs no step."""
 
-    takes = ()
+    takes = ("PRODUCTION",)
     read_only = True
 
     def problems(self) -> Problems:

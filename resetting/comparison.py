@@ -56,10 +56,9 @@ def lost_structure(old: Database, new: Database) -> list[str]:
         successor = new.find(table.schema, table.name)
         if successor is None:
             lost.append(f"table {table.label}")
-            continue
-        for part in table.structure:
-            if part not in successor.structure:
-                lost.append(f"{table.label}: {part}")
+        elif successor.structure:  # and nobody has locked it
+            gone = [part for part in table.structure if part not in successor.structure]
+            lost += [f"{table.label}: {part}" for part in gone]
     return lost
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -17,18 +17,14 @@ from .settings import PINNED_OPTIONS, READ_OPTIONS
 LOOK = Path(__file__).with_name("look.sql").read_text()
 SQL = dict(re.findall(r"-- name: (\w+)\n(.*?)(?=\n-- name:|\Z)", LOOK, re.DOTALL))
 SERVER_ERRORS = (psycopg2.Error, UnicodeDecodeError)  # the second: a message in Latin-1
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 def error_text(error: Exception) -> str:
-    """Return what libpq or the server said, whatever encoding it is in, and its SQLSTATE."""
+    """Return what libpq or the server said, whatever encoding it is in."""
     if isinstance(error, UnicodeDecodeError):
         return error.object.decode(errors="replace").strip()
-    text = str(error).strip()
-    code = getattr(error, "pgcode", None)
-    if code:
-        return f"{text} (SQLSTATE {code})"
-    return text
+    return str(error).strip()
 
 
 def fetch(connection: Connection, query: str, *values: object) -> list[Row]:

@@ -5,7 +5,7 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import Callable, Iterable, Sequence
+from typing import Callable, Iterable, Sequence, TextIO
 
 from .problems import Hint, Problem, Refused
 from .settings import NON_SECRET_VARIABLES, Settings
@@ -20,11 +20,8 @@ RED = 31
 GREEN = 32
 
 
-def is_plain(error: bool = False) -> bool:
+def is_plain(stream: TextIO) -> bool:
     """Return whether a stream is to have no colours and nothing that moves."""
-    stream = sys.stdout
-    if error:
-        stream = sys.stderr
     dumb = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
     return dumb or not stream.isatty()
 
@@ -41,7 +38,7 @@ def say(text: str = "", colour: int = 0, end: str = "\n", error: bool = False) -
     stream = sys.stdout
     if error:
         stream = sys.stderr
-    if colour and text and not is_plain(error):
+    if colour and text and not is_plain(stream):
         text = f"\x1b[{colour}m{text}\x1b[0m"
     try:
         print(text, end=end, file=stream, flush=True)
@@ -180,7 +177,7 @@ class StepLine:
 
     def tick(self, seconds: int, copied_rows: Callable[[], int]) -> None:
         """Count the seconds, and the rows of a copy, once a second."""
-        if seconds <= self.seconds or self.apart or is_plain():
+        if seconds <= self.seconds or self.apart or is_plain(sys.stdout):
             return
         self.seconds = seconds
         text = self.text

@@ -33,11 +33,9 @@ def find_hints(
         "again": options.command_line(),
         "install": install_command(settings.checkout / "requirements.txt"),
         "checkout": tilde(settings.checkout),
-        "user": settings.user,
         "role": identifier(settings.user),
-        "name": settings.database,
         "database": literal(settings.database),
-        "port": settings.port,
+        "settings": settings,
         "template": template,
     }
     found = []

@@ -12,6 +12,7 @@ from typing import Sequence
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
+from .command import Command
 from .connection import (
     SERVER_ERRORS,
     SQL,
@@ -33,16 +34,16 @@ from .steps import identifier, numbered
 class Inspector:
     """What can be seen of a server and a checkout through one connection."""
 
-    def __init__(self, settings: Settings, options: Options) -> None:
+    def __init__(self, settings: Settings, options: Options, kind: type[Command]) -> None:
         """Connect; raise Refused if there is no connection.
 
-        The sequences for which the options' condition holds are looked for. All rows of the
-        current database are counted, and those of backups to a limit.
+        The sequences are looked for that the kind of command is about, and the rows are counted
+        to the end if it says so; those of backups always to a limit.
         """
         self.settings = settings
         self.options = options
-        self.condition = options.condition
-        self.counts_all = options.command not in ("undo", "unflag")  # by which no row is lost
+        self.condition = kind.condition(options)
+        self.counts_all = kind.counts_all
         self.counted_oids: set[int] = set()
         self.template_objects: set[tuple[str, int]] = set()
         try:
@@ -185,9 +186,10 @@ def count_rows(connection: Connection, table: Table, limit: int | None) -> Table
     if limit:
         enough = str(limit + 1)
     with contextlib.suppress(*SERVER_ERRORS):
-        found = fetch(connection, SQL["count"].format(table=name, limit=enough))[0]
+        query = SQL["count"].format(table=name, oid=table.oid, limit=enough)
+        found = fetch(connection, query)[0]
         if limit and found["rows"] > limit:
-            return replace(table, rows=limit, limited=True)
+            found.update(rows=limit, limited=True)
         return replace(table, **found)
     return table
 

@@ -27,7 +27,7 @@ def look(kind: type[Command], options: Options) -> tuple[Command, Inspector]:
         probe = start_probe(settings, opened)
     if not options.dry_run:
         console.show_target(settings, environment.current_commit(checkout))
-    inspector = Inspector(settings, options)
+    inspector = Inspector(settings, options, kind)
     if not kind.read_only and not options.dry_run and not inspector.lock():
         message = f"Another reset of {settings.database} is running."
         raise Refused(Problem(message, options.hint("try again when it has ended")))

@@ -55,27 +55,12 @@ AND coalesce(backend_type, 'client backend') = 'client backend'
 AND coalesce(application_name, '') NOT LIKE 'backscope-reset%' ORDER BY backend_start, pid
 
 -- name: tables
--- Whatever holds rows, but for the server's own, an extension's and temporary ones.
+-- Whatever holds rows, but for the server's own, an extension's and temporary ones. Nothing in here
+-- may wait for a lock on a table, as pg_get_indexdef() does.
 -- `sequence_values` has the number that was given out last for each generated key.
 SELECT nspname AS schema, relname AS name, c.oid::int8, pg_table_is_visible(c.oid) AS visible,
        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid
              AND attnum > 0 AND NOT attisdropped ORDER BY attnum) AS columns,
-       ARRAY(SELECT concat_ws(' ', 'column', attname, format_type(atttypid, atttypmod),
-                              CASE WHEN attnotnull THEN 'NOT NULL' END,
-                              CASE WHEN atthasdef THEN 'with a default' END)
-             FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-             UNION ALL
-             SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = c.oid
-             UNION ALL
-             SELECT concat_ws(' ', 'constraint', conname, pg_get_constraintdef(oid))
-             FROM pg_constraint WHERE conrelid = c.oid
-             UNION ALL
-             SELECT pg_get_triggerdef(oid) FROM pg_trigger
-             WHERE tgrelid = c.oid AND NOT tgisinternal
-             UNION ALL
-             SELECT concat_ws(' ', 'grant of', privilege_type, 'to',
-                              CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
-             FROM aclexplode(relacl) WHERE grantee <> relowner) AS structure,
        (SELECT coalesce(json_object_agg(attname, given), '{}')
         FROM pg_depend d JOIN pg_class s ON s.oid = objid AND s.relkind = 'S'
         JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid,
@@ -98,8 +83,25 @@ WHERE oid >= 16384
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = one.oid AND deptype = 'e')
 
 -- name: count
--- Each change of a row changes the sum of their transactions.
-SELECT count(*) AS rows, coalesce(sum(xmin::text::int8), 0)::text AS version
+-- What is seen of a table that nobody has locked. Each change of a row changes the sum of their
+-- transactions.
+SELECT count(*) AS rows, coalesce(sum(xmin::text::int8), 0)::text AS version,
+       ARRAY(SELECT concat_ws(' ', 'column', attname, format_type(atttypid, atttypmod),
+                              CASE WHEN attnotnull THEN 'NOT NULL' END,
+                              CASE WHEN atthasdef THEN 'with a default' END)
+             FROM pg_attribute WHERE attrelid = {oid} AND attnum > 0 AND NOT attisdropped
+             UNION ALL
+             SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = {oid}
+             UNION ALL
+             SELECT concat_ws(' ', 'constraint', conname, pg_get_constraintdef(oid))
+             FROM pg_constraint WHERE conrelid = {oid}
+             UNION ALL
+             SELECT pg_get_triggerdef(oid) FROM pg_trigger
+             WHERE tgrelid = {oid} AND NOT tgisinternal
+             UNION ALL
+             SELECT concat_ws(' ', 'grant of', privilege_type, 'to',
+                              CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
+             FROM pg_class, aclexplode(relacl) WHERE oid = {oid} AND grantee <> relowner) AS structure
 FROM (SELECT xmin FROM {table} LIMIT {limit}) AS counted
 
 -- name: progress

@@ -8,35 +8,37 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from .problems import Hint, Problem, Problems, refuse
 from .settings import DEFAULTS, NON_SECRET_VARIABLES
-from .steps import literal, quote
+from .steps import quote
 
 ON = ("1", "yes", "true", "on")
-OFF = ("0", "no", "false", "off", "")
+SWITCH = "(?i)1|yes|true|on|0|no|false|off|"
+SEQUENCES = r"(\s*[Aa][0-9]{1,6}(?!\S))+\s*"
+TEXT = "(?s).*"
 
 
 class Option(NamedTuple):
-    """An option: the example of a value, "1" for a switch, and its line of the help."""
+    """An option: the pattern of its values, an example, and its line of the help."""
 
+    pattern: str
     example: str
     help: str
 
 
 OPTIONS = {
-    "KEEP": Option("1", "rebuild, clear: keep the old database and its migrations"),
-    "CARRY": Option("1", "rebuild: keep them, and copy the rows into the new one"),
-    "SEQ": Option('"A45 A40"', "clear, unflag: only these sequences"),
-    "N": Option("3", "undo, prune: this backup, not the newest or all"),
-    "CONFIRM": Option("NAME", "answer the question beforehand"),
-    "FORCE": Option("1", "terminate the sessions that are in the way"),
-    "PRODUCTION": Option("1", "continue although this is production"),
-    "VERBOSE": Option("1", "show all that the commands print"),
-    "BACKSCOPE_DIR": Option("DIR", "use this checkout, not the current folder"),
+    "KEEP": Option(SWITCH, "1", "rebuild, clear: keep the old database and its migrations"),
+    "CARRY": Option(SWITCH, "1", "rebuild: keep them, and copy the rows into the new one"),
+    "SEQ": Option(SEQUENCES, "A45 A40", "clear, unflag: only these sequences"),
+    "N": Option("[0-9]{0,6}", "3", "undo, prune: this backup, not the newest or all"),
+    "CONFIRM": Option(TEXT, "NAME", "answer the question beforehand"),
+    "FORCE": Option(SWITCH, "1", "terminate the sessions that are in the way"),
+    "PRODUCTION": Option(SWITCH, "1", "continue although this is production"),
+    "VERBOSE": Option(SWITCH, "1", "show all that the commands print"),
+    "BACKSCOPE_DIR": Option(TEXT, "DIR", "use this checkout, not the current folder"),
 }
 COMMON = ("VERBOSE", "BACKSCOPE_DIR")  # every command takes them
 FOR_MAKE = ("PYTHON", "NO_COLOR", "PG_BIN", "MAKEFLAGS", "MFLAGS", "MAKE", "SHELL")
 KNOWN = (*OPTIONS, *DEFAULTS, *FOR_MAKE)  # what make's command line may have
 REPEATED = (*NON_SECRET_VARIABLES, "PYTHON")  # what of the environment a hint repeats
-STUCK = 'values_requested AND "values" IS NULL'  # what a download that never finished leaves
 
 
 @dataclass(frozen=True)
@@ -62,26 +64,13 @@ class Options:
         ids = [f"A{int(word[1:]):06}" for word in self["SEQ"].split()]
         return list(dict.fromkeys(ids))
 
-    @property
-    def condition(self) -> str:
-        """Which sequences are meant, as a condition of SQL; "" is none."""
-        conditions = []
-        if self.command in ("unflag", "status"):
-            conditions.append(STUCK)
-        if self.sequences:
-            ids = ", ".join(literal(one) for one in self.sequences)
-            conditions.append(f"id IN ({ids})")
-        return " AND ".join(conditions)
-
     def command_line(self, other: str = "", **changes: str) -> str:
         """Return this command, or another one, as it is typed; a change to "" leaves it out.
 
         It repeats what both take, and what of the environment says which database is meant.
         """
         repeated = [name for name in self.given if name not in ("CONFIRM", "VERBOSE")]
-        if other == "status":
-            repeated = ["BACKSCOPE_DIR"]
-        elif other:
+        if other:
             repeated = ["BACKSCOPE_DIR", "PRODUCTION"]
         variables = {name: self[name] for name in repeated}
         variables.update({name: self.environ.get(name, "") for name in REPEATED})
@@ -118,7 +107,7 @@ def parse(
     parser.add_argument("--dry-run", action="store_true")
     for name, option in OPTIONS.items():
         flag = "--" + name.lower().replace("_", "-")
-        if option.example == "1":
+        if option.pattern == SWITCH:
             parser.add_argument(flag, dest=name, action="store_const", const="1")
         else:
             parser.add_argument(flag, dest=name)
@@ -131,13 +120,13 @@ def parse(
     given = {name: known[name] for name in takes if name in known}
     options = Options(command, given, environ, dry_run)
     typed = [*environ.get("RESET_VARIABLES", "").split(), *flags]
-    refuse([*check_names(options, typed, takes), *check_values(options)])
+    refuse(check_given(options, typed, takes))
     return options
 
 
-def check_names(options: Options, typed: Sequence[str], takes: Sequence[str]) -> Problems:
-    """Yield a problem for each name that is unknown or that the command does not take."""
-    lists = Hint(f"{options.program} help", "list them all")
+def check_given(options: Options, typed: Sequence[str], takes: Sequence[str]) -> Problems:
+    """Yield which names are unknown, or nothing that the command takes, and which values."""
+    lists = Hint(f"{options.program} help", "list all commands and options")
     for name in typed:
         if name in OPTIONS and name not in takes:
             yield Problem(f"db-{options.command} does not take {name}.", lists)
@@ -146,23 +135,11 @@ def check_names(options: Options, typed: Sequence[str], takes: Sequence[str]) ->
             for near in difflib.get_close_matches(name.upper(), KNOWN, 1, 0.5):
                 message += f" Did you mean {near}?"
             yield Problem(message, lists)
-
-
-def check_values(options: Options) -> Problems:
-    """Yield a problem for each value that means nothing."""
     for name, value in options.given.items():
-        words = value.split()
-        required = f"{name} is {quote(value)}. It has to be"
-        if OPTIONS[name].example == "1" and value.lower() not in (*ON, *OFF):
-            yield Problem(f"{required} 1 or 0.", options.hint("switch it on", **{name: "1"}))
-        if name == "N" and not re.fullmatch("[0-9]{0,6}", value, re.ASCII):
-            hint = options.hint("list the backups", "status")
-            yield Problem(f"{required} the number of a backup, such as 3.", hint)
-        if name == "SEQ":
-            invalid = [one for one in words if not re.fullmatch("[Aa][0-9]{1,6}", one, re.ASCII)]
-            if invalid or not words:
-                hint = options.hint("see an example, run", SEQ="A000045 A40")
-                yield Problem(f"{required} a list of sequences.", hint)
+        option = OPTIONS[name]
+        if not re.fullmatch(option.pattern, value):
+            message = f"{name} cannot be {quote(value)}. An example is {quote(option.example)}."
+            yield Problem(message, lists)
 
 
 def usage(commands: Mapping[str, Any]) -> str:
@@ -172,7 +149,7 @@ def usage(commands: Mapping[str, Any]) -> str:
         lines.append(f"  make db-{name:<11} {command.help}")
     lines += ["", "  make -n db-rebuild  print the commands, and run none"]
     for name, option in OPTIONS.items():
-        assignment = f"{name}={option.example}"
+        assignment = f"{name}={quote(option.example)}"
         lines.append(f"  {assignment:<19} {option.help}")
     lines.append("  POSTGRES_DB=NAME    use this database, as all variables of .env")
     lines.append("  PYTHON=FILE         use this interpreter, not the active environment's")

@@ -19,7 +19,7 @@ class Process:
     """A step that runs, or waits for its turn, and what it has printed."""
 
     def __init__(self, step: Step, snapshot: Snapshot, oid: int = 0, waits: bool = False) -> None:
-        """Start it; one that waits loads Backscope's app, and opens nothing before open_gate()."""
+        """Start it; one that waits loads Backscope's app, and opens nothing before release()."""
         self.step = step
         self.snapshot = snapshot
         self.printed: list[str] = []
@@ -79,16 +79,11 @@ class Process:
         if self.listener:
             self.listener(masked)
 
-    def open_gate(self, oid: int) -> None:
-        """Let a process that waits open the database with this oid."""
+    def release(self, oid: str) -> None:
+        """Let a process that waits open the database with this oid; without one it ends."""
         if self.gate >= 0:
             with suppress(BrokenPipeError):  # it could not load the app
-                os.write(self.gate, f"{oid}\n".encode())
-            self.close_gate()
-
-    def close_gate(self) -> None:
-        """Have a process end that still waits, which has opened nothing."""
-        if self.gate >= 0:
+                os.write(self.gate, oid.encode())
             os.close(self.gate)
             self.gate = -1
 

@@ -146,7 +146,7 @@ class Run:
                 self.run_step(f"[{number}/{len(steps)}] ", step, processes.get(number))
         finally:
             for process in processes.values():
-                process.close_gate()
+                process.release("")
                 process.wait()
 
     def run_step(self, head: str, step: Step, waiting: Process | None) -> None:
@@ -161,7 +161,7 @@ class Run:
             for text in process.printed:
                 console.say(text, end="")
             process.listener = lambda text: console.say(text, end="")
-        process.open_gate(oid)
+        process.release(f"{oid}\n")
         self.running = process
         self.hand_on_signal()
         while process.is_alive():

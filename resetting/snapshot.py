@@ -49,8 +49,8 @@ class Table:
     oid: int
     visible: bool  # whether the search path finds it by its name alone
     columns: Sequence[str]
-    structure: Collection[str]  # its columns, indexes, constraints and triggers, as SQL
     sequence_values: Mapping[str, int]  # of each generated key, the number given out last
+    structure: Collection[str] = ()  # its columns, indexes, constraints and triggers, as SQL
     rows: int | None = None  # None: they could not be counted
     limited: bool = False  # whether there are more rows than were counted
     version: str = ""  # changes with each row that is stored, changed or deleted

@@ -41,7 +41,7 @@ def options(command="rebuild", environ=None, dry_run=False, **given):
 def table(name="sequences", rows=3, **fields):
     """Return a table of `public` with an id."""
     usual = Table(
-        "public", name, zlib.crc32(name.encode()), True, ["id"], ["column id text"], {}, rows
+        "public", name, zlib.crc32(name.encode()), True, ["id"], {}, ["column id text"], rows
     )
     return replace(usual, **{"version": str(rows), **fields})
 

@@ -51,15 +51,14 @@ REFUSED = {
     "filled": ({"app": FILLED}, "", ""),
     "unseen": (of(tables=None, error="odd"), "KEEP=1", "cannot be inspected"),
     "uncounted": (of(tables=[make.table(rows=None)]), "KEEP=1", ""),
-    "absent": ({"database": Database("scope")}, "", "no valid database scope"),
-    "invalid": (of(valid=False), "", "no valid database scope"),
+    "absent": ({"database": Database("scope")}, "", "no usable database scope"),
+    "invalid": (of(valid=False), "", "no usable database scope"),
     "not-recreatable": (of(may_create_tables=False), "", "GRANT CREATE ON SCHEMA"),
 }
-MANY = {"rows": 10001, "version": "9"}
 COUNTS = {
     "locked": (psycopg2.errors.LockNotAvailable(), 10_000, "sequences: not counted"),
-    "limited": ([[MANY]], 10_000, "sequences: more than 10,000 rows"),
-    "all": ([[MANY]], None, "sequences: 10,001 rows"),
+    "limited": ([[{"rows": 10001, "version": "9"}]], 10_000, "sequences: more than 10,000 rows"),
+    "all": ([[{"rows": 10001, "version": "9"}]], None, "sequences: 10,001 rows"),
 }
 
 

@@ -58,7 +58,8 @@ DROPS = ["dropdb scope.~2~", "dropdb scope.~1~", "rm -r migrations.~1~"]
 SOME = "WHERE id IN ('A000045', 'A000008')"
 DELETE = str(psql("scope", f'DELETE FROM "public"."sequences" {SOME}'))
 SET = 'UPDATE "public"."sequences" SET values_requested = false'
-UNFLAG = str(psql("scope", f"{SET} {SOME}"))
+STUCK = 'WHERE values_requested AND "values" IS NULL AND '
+UNFLAG = str(psql("scope", f"{SET} {SOME.replace('WHERE ', STUCK)}"))
 # A command; its steps, and what it asks.
 ASKED = {
     "rebuild": (rebuild(), MOVED + NEW, "sequences: 3 rows"),

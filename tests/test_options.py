@@ -9,12 +9,13 @@ from resetting.options import OPTIONS, parse, usage
 REFUSED = {
     "typo": ("rebuild", {"RESET_VARIABLES": "FORSE"}, "Did you mean FORCE?"),
     "lower-case": ("rebuild", {"RESET_VARIABLES": "seq"}, "Did you mean SEQ?"),
-    "together": ("rebuild", {"RESET_VARIABLES": "QQQQ", "KEEP": "x"}, "KEEP is x"),
+    "together": ("rebuild", {"RESET_VARIABLES": "QQQQ", "KEEP": "x"}, "KEEP cannot be x"),
     "not-taken": ("rebuild --seq A1", {}, "does not take SEQ"),
-    "number": ("undo --n x", {}, "number of a backup"),
-    "foreign-digit": ("undo", {"N": "\u0663"}, "number of a backup"),
-    "long-sequence": ("clear --seq A1234567", {}, "list of sequences"),
-    "no-sequence": ("clear", {"SEQ": " "}, "list of sequences"),
+    "number": ("undo --n x", {}, "N cannot be x. An example is 3."),
+    "foreign-digit": ("undo", {"N": "\u0663"}, "N cannot be"),
+    "long-sequence": ("clear --seq A1234567", {}, "SEQ cannot be A1234567."),
+    "two-in-one": ("clear --seq A1A2", {}, "An example is 'A45 A40'."),
+    "no-sequence": ("clear", {"SEQ": " "}, "SEQ cannot be"),
 }
 GIVEN = {"KEEP": "1", "BACKSCOPE_DIR": "d", "PRODUCTION": "1", "CONFIRM": "scope", "VERBOSE": "1"}
 TYPED = {"POSTGRES_DB": "my db", "PYTHON": "p", "POSTGRES_PASSWORD": "no", "OTHER": "no"}
@@ -23,7 +24,7 @@ BOTH = "BACKSCOPE_DIR=d PRODUCTION=1"
 AGAIN = {
     "shell": (TYPED, "", f"KEEP=1 {BOTH} POSTGRES_DB='my db' PYTHON=p N=1 backscope-reset rebuild"),
     "make": (MAKE, "undo", f"make -C x db-undo {BOTH} N=1"),
-    "status": ({"RESET_SELF": "/a b/r"}, "status", "BACKSCOPE_DIR=d N=1 '/a b/r' status"),
+    "status": ({"RESET_SELF": "/a b/r"}, "status", f"{BOTH} N=1 '/a b/r' status"),
 }
 
 
@@ -31,15 +32,11 @@ def test_flags_and_the_environment_are_the_same():
     flags = parse(["rebuild", "--keep", "--confirm", "scope"], COMMANDS, {"KEEP": "0"})
     environ = {"KEEP": "1", "CONFIRM": "scope", "SEQ": "A1", "RESET_VARIABLES": "PYTHON KEEP"}
     assert flags.given == parse(["rebuild"], COMMANDS, environ).given
-    assert [make.options(KEEP=word).on("KEEP") for word in ("yes", "TRUE", "no", "")] == [
-        1,
-        1,
-        0,
-        0,
-    ]
+    for word, on in (("yes", True), ("TRUE", True), ("no", False), ("", False)):
+        assert make.options(KEEP=word).on("KEEP") == on
     assert parse(["clear", "--dry-run"], COMMANDS, {}).dry_run
-    stuck = make.options("unflag", SEQ="A45 a45 A40").condition
-    assert "IS NULL AND id IN ('A000045', 'A000040')" in stuck
+    unfinished = COMMANDS["unflag"].condition(make.options(SEQ="A45 a45 A40"))
+    assert "IS NULL AND id IN ('A000045', 'A000040')" in unfinished
 
 
 @cases("words, environ, key", REFUSED)

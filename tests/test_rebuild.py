@@ -73,7 +73,7 @@ def test_h12_a_lock_in_the_way_is_named_and_ended(backscope, words):
     """A session that holds no lock is in nobody's way; db-status says it, too."""
     backscope.sql("UPDATE sequences SET \"values\" = NULL WHERE id = 'A000001'")
     with backscope.session() as (cursor, pid), backscope.session() as (idle, idle_pid):
-        cursor.execute("LOCK TABLE sequences IN EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE sequences IN ACCESS EXCLUSIVE MODE")
         error = backscope.refused(words).err
         assert f"pid {pid}" in error and str(idle_pid) not in error
         assert f"pid {pid}" in backscope.done("status").said

@@ -56,7 +56,8 @@ class ClearSequences(Command):
         if self.force:
             yield from terminate(self.snapshot, self.blocking_sessions())
         name = identifier(table.schema, table.name)
-        yield psql(self.database.name, self.sql.format(name, self.options.condition), title=title)
+        statement = self.sql.format(name, self.condition(self.options))
+        yield psql(self.database.name, statement, title=title)
 
     def verify(self, now):
         before = self.database.matching_ids

@@ -8,6 +8,7 @@ from ..migrations import unfinished_moves
 from ..problems import Problem
 from ..snapshot import first_ten
 from .prune import describe_backup
+from .unflag import UNFINISHED
 
 
 class Status(Look):
@@ -16,6 +17,10 @@ class Status(Look):
     help = "show the database, and what would be refused"
     uses_app = True
     previewed = ("clear", "rebuild")
+
+    @classmethod
+    def condition(cls, options):
+        return UNFINISHED
 
     def heading(self):
         snapshot = self.snapshot

@@ -13,6 +13,7 @@ class Undo(Command):
 
     help = "swap a backup in; run again, it swaps back"
     takes = ("N", *Command.takes)
+    counts_all = False
 
     @property
     def swaps(self):

@@ -2,6 +2,8 @@
 
 from .sequences import ClearSequences
 
+UNFINISHED = 'values_requested AND "values" IS NULL'  # what a download that never finished leaves
+
 
 class Unflag(ClearSequences):
     """Un-flag downloads that never finished, and keep what is cached."""
@@ -11,6 +13,12 @@ class Unflag(ClearSequences):
     verb = "un-flag"
     done = "un-flagged"
     not_matching = "Not flagged"
+    counts_all = False
+
+    @classmethod
+    def condition(cls, options):
+        parts = [UNFINISHED, super().condition(options)]
+        return " AND ".join(part for part in parts if part)
 
     def confirmation(self):
         return ""
