@@ -37,9 +37,7 @@ class Bench:
 
     def __init__(self, folder):
         source = os.environ.get("BACKSCOPE_DIR", ROOT / "tests/standin")
-        python = sys.executable
-        if "BACKSCOPE_DIR" in os.environ:
-            python = shutil.which(os.environ.get("PYTHON", "python3"))
+        python = shutil.which(os.environ.get("PYTHON", sys.executable))
         self.folder = folder / "backscope"
         ignore = shutil.ignore_patterns("migrations*", ".env", ".venv", "oeisdata", "__pycache__")
         shutil.copytree(source, self.folder, symlinks=True, ignore=ignore)
@@ -67,13 +65,11 @@ class Bench:
         return self.run("make", "-f", str(ROOT / "Makefile"), *words)
 
     def keep(self, word):
-        """Rebuild beside a database that is not empty, without older backups."""
         self.run("sh", "-c", PRUNE)
         self.sql("INSERT INTO searches (term) VALUES ('a')")
         return self.make("db-rebuild", word)
 
     def dump(self):
-        """Do by hand what CARRY=1 does; the older database goes before."""
         self.run("dropdb", "--if-exists", "old")
         return self.run("sh", "-c", DUMP)
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ import pexpect
 import psycopg2
 import pytest
 from postgres import PASSWORD, ROOT
-from printed import collect_hints
 
 import backscope_reset
 
@@ -38,6 +38,57 @@ echo $$ >"$FIFO"; for n in $(seq 400); do sleep 0.05; done; exit 9"""
 PSQL = 'PATH=$REAL_PATH PGAPPNAME=somebody psql -qX -o /dev/null -d "${DB:-$POSTGRES_DB}" -c '
 STORE = f"{PSQL} \"INSERT INTO searches (term) VALUES ('late')\""
 END_LOCKS = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+
+CLIENTS = """import contextlib, psycopg2, sys, threading, time
+def work():
+    while True:
+        with contextlib.suppress(psycopg2.Error):
+            connection = psycopg2.connect(sys.argv[1])
+            while True:
+                connection.cursor().execute("SELECT 1")
+                connection.commit()
+                time.sleep(0.01)  # which leaves the machine to others
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+print(flush=True)
+sys.stdin.read()"""
+# A hint is a command alone on its line, its purpose above it; all that were printed are collected.
+HINT = re.compile(r"^    To (\S.*):\n      (\S.*)\n", re.M)
+COLLECTED = set()  # by this process, in all tests
+SHELLS = [shell for shell in map(shutil.which, ("sh", "zsh")) if shell]
+
+
+def collect_hints(text):
+    """Return the purposes and commands of the hints in a text, and keep the commands."""
+    hints = HINT.findall(text)
+    COLLECTED.update(command for _, command in hints)
+    return hints
+
+
+def syntax_errors(commands):
+    """Return the commands that a shell does not take, or takes for something else (H101)."""
+    found = [command for command in commands if re.search(r"\s#|\.\.\.|…", command)]
+    for shell in SHELLS:
+        text = "\n".join(sorted(commands)) + "\n"
+        done = subprocess.run([shell, "-n"], input=text, text=True, capture_output=True)
+        found += [done.stderr] * bool(done.returncode)
+    return found
+
+
+def hinted(result, key):
+    """Return the one printed command that has a key word in it."""
+    (command,) = {command for _, command in result.hints if key in command}
+    return command
+
+
+def follow(backscope, command, **environ):
+    """Run a printed command as a superuser would who is asked for a password."""
+    password = backscope.postgres.variables["PGPASSWORD"]
+    environ = {**backscope.environ, "PGPASSWORD": password, **environ}
+    done = subprocess.run(["sh", "-c", command], cwd="/", env=environ, capture_output=True)
+    assert done.returncode == 0, (command, done)
+    backscope.take_trace()
+    return done.stdout.decode()
 
 
 def cases(table):
@@ -63,6 +114,17 @@ def append(path, text):
 def wait_until_gone(*pids):
     while any(os.path.exists(f"/proc/{pid}") for pid in pids):
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def clients(backscope):
+    """Have three clients use the database, which connect again at once."""
+    place = f"host={backscope.postgres.host} port={backscope.postgres.port} user=scope"
+    argv = [sys.executable, "-c", CLIENTS, f"{place} password={PASSWORD} dbname={backscope.name}"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield
+        process.stdin.close()
 
 
 class Result(str):

@@ -14,10 +14,9 @@ import sys
 import venv
 
 import pytest
-from checkout import INTERPRETER, Backscope
+from checkout import COLLECTED, INTERPRETER, Backscope, syntax_errors
 from places import abroad, debian, installation, no_postgres, outdated, standby  # noqa: F401
 from postgres import ROOT, Postgres, throwaway
-from printed import COLLECTED, syntax_errors
 
 COUNTER = itertools.count(1)
 IGNORED = shutil.ignore_patterns("__pycache__", "migrations", ".env", "api.log")
@@ -121,15 +120,6 @@ def backscope(fresh, built):
 @pytest.fixture
 def kept(backscope):
     """Return a checkout with a kept pair beside the current one, which has one sequence."""
-    name, new = backscope.name, "0123456789ab"
-    ((old,),) = backscope.sql("SELECT version_num FROM alembic_version")
-    backscope.postgres.sql(f'ALTER DATABASE {name} RENAME TO "{name}.~1~"')
-    backscope.postgres.sql(f"CREATE DATABASE {name} TEMPLATE model OWNER scope")
-    backscope.sql(f"UPDATE alembic_version SET version_num = '{new}'")
-    folder = backscope.folder / "migrations"
-    shutil.copytree(folder, backscope.folder / "migrations.~1~")
-    (file,) = (folder / "versions").glob("*.py")
-    (folder / "versions" / f"{new}_.py").write_text(file.read_text().replace(old, new))
-    file.unlink()
+    backscope.done("rebuild --keep")
     backscope.fill(1)
     return backscope

@@ -44,15 +44,10 @@ class Postgres:
         for name in CHEAPER:
             self.sql(f"ALTER SYSTEM SET {name} = off")
         self.sql("SELECT pg_reload_conf()")
-        # Passwords cost a connection most of its time (PostgreSQL 16, "scram_iterations").
-        known = "FROM pg_settings WHERE name = 'scram_iterations'"
-        self.sql(f"SELECT set_config(name, '1', false) {known}")
-        self.sql(f"ALTER ROLE postgres PASSWORD '{variables['PGPASSWORD']}'")
         self.sql(f"CREATE ROLE scope LOGIN CREATEDB PASSWORD '{PASSWORD}'")
 
     @functools.cached_property
     def connection(self):
-        """The one to the maintenance database that is kept."""
         return self.connect()
 
     def connect(self, database="postgres", **options):
@@ -78,7 +73,6 @@ class Postgres:
         subprocess.run([f"{self.bin}/{name}", *words], env=environ, check=True)
 
     def make_model(self, folder):
-        """Have the tables of the stand-in in a database `model`."""
         self.sql("CREATE DATABASE model OWNER scope")
         self.model = f"{folder}/backscope"
         self.program("psql", "-qX", "-o", os.devnull, "-f", f"{folder}/schema.sql", "model")

@@ -123,12 +123,10 @@ class World:
         return replace(make.database(self.origins[name]), name=name, revisions=self.held[name])
 
     def numbered(self, stem):
-        """Return the names of backups by their numbers."""
         names = [name for name in self.held if name.startswith(f"{stem}.")]
         return {int(name[len(stem) + 2 : -1]): name for name in names}
 
     def look(self):
-        """Return what the inspector would see."""
         kept = {number: self.database(name) for number, name in self.numbered("scope").items()}
         beside = kept.pop(0, Database("scope.~0~"))
         folders = {number: self.held[name] for number, name in self.numbered("migrations").items()}

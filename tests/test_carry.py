@@ -3,8 +3,7 @@
 import subprocess
 
 import pytest
-from checkout import FAIL, PSQL, append, cases, edit, slowly
-from clients import clients
+from checkout import FAIL, PSQL, append, cases, clients, edit, slowly
 from postgres import PASSWORD, ROOT
 
 ODD = "E'M\\u00f6bius \\t \\n \\r \\\\N \\\\. \\\\ \\x08 \"quoted\" ''single'' {a,b} NULL'"
@@ -74,7 +73,6 @@ def test_a_copy_that_fails_leaves_all_as_it_was(backscope, words, step, do):
 
 @pytest.mark.parametrize("force", ["FORCE=0", slowly("FORCE=1")])
 def test_h95_a_dry_run_in_sh_swaps_no_failed_copy(backscope, force):
-    """A shell does not see that the first of two piped commands fails."""
     backscope.set_fault(before=("psql*TO STDOUT*", FAIL))
     make = ["make", "-n", "-f", f"{ROOT}/Makefile", "db-rebuild", "CARRY=1", force]
     environ = {**backscope.environ, "POSTGRES_PASSWORD": PASSWORD}
@@ -115,20 +113,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("table", "sql"), cases(CHANGES))
-@pytest.mark.parametrize("when", ["after", slowly("before")])
-def test_h70_a_change_that_is_seen_in_time_stops_it(backscope, table, sql, when):
-    """It does not swap, and the change is in the current database."""
-    store = ("psql*COPY (SELECT*sequences*", f'DB={backscope.name}; {PSQL} "{sql}"')
-    before = backscope.mine(), backscope.folders()
-    result = backscope.run("rebuild --carry", 1, **{when: store})
-    assert table in result.said.partition("[5/")[2]
-    assert (backscope.mine(), backscope.folders()) == before
-    assert "Everything is as it was" not in result.said
-
-
-@pytest.mark.parametrize(("table", "sql"), cases(CHANGES))
 def test_h70_what_the_copy_lacks_is_said_to_be_kept(backscope, table, sql):
-    """It is said in which database it is, and how its rows are brought."""
     store = ("psql*RENAME*", f'DB={backscope.name}; {PSQL} "{sql}"')
     old, kept = backscope.mine()[backscope.name], f"{backscope.name}.~1~"
     said = backscope.done("rebuild --carry", before=store).said.partition("meanwhile")[2]

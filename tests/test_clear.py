@@ -1,8 +1,7 @@
 """db-clear and db-unflag: what goes, what stays, and a look at what is left."""
 
 import pytest
-from checkout import STORE
-from printed import follow, hinted
+from checkout import STORE, follow, hinted
 
 PASSES = "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
 STRUCTURE = {
@@ -49,7 +48,6 @@ def test_h71_rows_stored_meanwhile_are_told_as_such(backscope):
 
 
 def test_h84_structure_that_a_clear_loses_is_told(backscope):
-    """Backscope creates the tables of today's models."""
     backscope.sql("UPDATE sequences SET name = 'some'")
     for statement in STRUCTURE.values():
         backscope.sql(statement)
@@ -60,7 +58,6 @@ def test_h84_structure_that_a_clear_loses_is_told(backscope):
 
 
 def test_h83_no_right_to_create_tables_is_found_before(backscope):
-    """Backscope's own command would drop the tables, and could make none."""
     backscope.sql(f"ALTER DATABASE {backscope.name} OWNER TO postgres")
     backscope.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC, scope")
     command = hinted(backscope.refused("clear"), "GRANT CREATE ON SCHEMA public")
@@ -71,7 +68,6 @@ def test_h83_no_right_to_create_tables_is_found_before(backscope):
 
 
 def test_h87_what_is_an_extensions_is_nobodys(backscope):
-    """It is not counted, no clear has left it, and a backup comes back with it."""
     backscope.sql(EXTENSION)
     for words in ("status", "clear", "rebuild --keep", "undo"):
         said = backscope.done(words).said

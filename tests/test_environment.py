@@ -29,7 +29,6 @@ def venv(tmp_path, monkeypatch):
 
 
 def found(venv, **environ):
-    """Return what is wrong with the environment, for a checkout that has it."""
     return messages(environment.check_environment(make.options(environ=environ), venv.parent))
 
 

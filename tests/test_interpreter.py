@@ -6,12 +6,10 @@ import sys
 import venv
 
 import pytest
-from checkout import slowly
+from checkout import hinted, slowly
 from postgres import ROOT
-from printed import hinted
 
 SYSTEM_PYTHON = f"{sys.base_prefix}/bin/python3"
-MISSING = "libpq.so.5: cannot open shared object file: No such file or directory"
 
 
 def run_by(backscope, python):
@@ -31,7 +29,6 @@ def active(backscope):
 
 
 def test_h78_the_environments_python_is_gone(backscope, active):
-    """After an upgrade of the system; -m venv without --clear leaves the dangling link."""
     for python in active.glob("bin/python*"):
         python.unlink()
         python.symlink_to("/nonexistent/python3")
@@ -45,19 +42,8 @@ def test_h78_the_environments_python_is_gone(backscope, active):
     subprocess.run([active / "bin/python", "-c", ""], check=True)
 
 
-def test_h79_a_package_that_is_there_does_not_load(backscope, tmp_path):
-    """Without libpq, or made for another architecture; pip alone would say that it is there."""
-    (tmp_path / "psycopg2").mkdir()
-    (tmp_path / "psycopg2" / "__init__.py").write_text(f"raise ImportError({MISSING!r})\n")
-    backscope.afresh = True
-    result = backscope.refused("clear", PYTHONPATH=str(tmp_path))
-    assert MISSING in result.said
-    assert "reinstall" in hinted(result, "requirements.txt")
-
-
 @pytest.mark.parametrize("encoding", ["latin-1", slowly("ascii")])
 def test_h102_the_terminals_encoding_does_not_matter(backscope, encoding):
-    """Names that it cannot show, in the heading and in what a command prints."""
     name = f"{backscope.name}_ünï_漢"
     backscope.postgres.sql(f'ALTER DATABASE {backscope.name} RENAME TO "{name}"')
     backscope.write_env(POSTGRES_DB=name)

@@ -32,7 +32,6 @@ def ctrl_c(terminal):
 
 @pytest.mark.parametrize(("words", "step", "do", "handed_on"), cases(BEFORE_THE_SWAP))
 def test_h22_before_the_swap_all_is_left_as_it_was(backscope, words, step, do, handed_on):
-    """Flask and a COPY get the signal, once; a quick step does not, and is let end."""
     before = backscope.snapshot()
     terminal = backscope.spawn(f"rebuild {words}", before=(step, do))
     child = backscope.hung()
@@ -44,7 +43,6 @@ def test_h22_before_the_swap_all_is_left_as_it_was(backscope, words, step, do, h
 
 @pytest.mark.parametrize(("words", "step", "done"), cases(FROM_THE_SWAP_ON))
 def test_h93_from_the_swap_on_the_run_is_finished(kept, words, step, done):
-    """It says that it is done, and advises nothing that would swap back."""
     oids = kept.mine()
     terminal = kept.spawn(words, before=(step, SLOW))
     kept.hung()
@@ -103,7 +101,6 @@ def test_flask_that_waits_has_opened_nothing_and_never_stays(backscope, tmp_path
 
 @pytest.mark.parametrize(("answer", "status", "left"), [slowly("no", 2, 3), slowly("yes", 0, 0)])
 def test_h19_what_backscope_itself_asks_is_answered(backscope, answer, status, left):
-    """Its "No action taken" has exit status 0, and is no success here."""
     backscope.write_env(APP_ENVIRONMENT="production")
     terminal = backscope.spawn("clear", PRODUCTION="1", CONFIRM=backscope.name, FAST="")
     terminal.expect("anything else: ")

@@ -15,7 +15,7 @@ WORDS = """clear|clear --keep|clear --seq A1|unflag|rebuild --keep|rebuild --car
     |rebuild --confirm {named}|prune --confirm {named}"""
 STEPS = ("psql*", "dropdb*", "mv*", "createdb*", "flask*", "flask db upgrade*", "psql*COPY*", "rm*")
 REDIRECT = """PGHOSTADDR PGSERVICE PGSERVICEFILE PGDATABASE PGSYSCONFDIR PGTARGETSESSIONATTRS
-    PGLOADBALANCEHOSTS FLASK_ENV_FILE FLASK_DB_UPGRADE_SQL FLASK_DB_INIT_DIRECTORY"""
+    PGLOADBALANCEHOSTS FLASK_ENV_FILE FLASK_DB_UPGRADE_SQL FLASK_DB_INIT_DIRECTORY PSQLRC PAGER"""
 OURS = "FLASK_SKIP_DOTENV POSTGRES_DB POSTGRES_DISPOSABLE_DB PGHOST PGOPTIONS"
 VALUES = ["other", "{}_other", "{}.~01~", "1", "postgres", "", "${{NAME}}"]
 NOISE = st.dictionaries(

@@ -42,7 +42,6 @@ def test_an_undo_swaps_the_pair_and_another_swaps_it_back(kept):
 
 
 def test_h94_a_folder_of_another_database_stays(kept):
-    """Of one that was rebuilt in the same checkout meanwhile."""
     other = f"{kept.name}_other"
     kept.done(f"rebuild --confirm {other}", POSTGRES_DB=other)
     folders, oids = kept.folders(), kept.mine()
@@ -64,7 +63,6 @@ def test_a_cleared_database_comes_back_with_its_rows(backscope):
 
 
 def test_a_clear_that_failed_half_way_keeps_its_copy(backscope):
-    """What there was is nowhere else."""
     cleared = ("flask clear*", f'{PSQL} "TRUNCATE sequences"; {FAIL}')
     assert f"{backscope.name}.~1~" in backscope.run("clear --keep", 1, before=cleared).err
     assert len(backscope.ids(1)) == 3

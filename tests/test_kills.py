@@ -80,7 +80,6 @@ def test_the_same_command_again_completes(kept, words, moment, step):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("crashes", [{"psql*RENAME*": "rebuild --carry"}, slowly(CRASHES)])
 def test_h23_a_server_that_crashes_loses_nothing(fresh, crashes):
-    """A process of it that is killed ends them all; it starts again by itself."""
     shared = fresh.postgres
     with throwaway() as variables:
         fresh.postgres = Postgres(variables)
@@ -107,7 +106,6 @@ def test_h23_a_server_that_crashes_loses_nothing(fresh, crashes):
 )
 @pytest.mark.timeout(600)
 def test_no_sequence_of_faults_loses_what_was_kept(kept, seed, rounds):
-    """Each command may be killed or fail anywhere, and is then run again."""
     drawn = random.Random(seed)
     for number in range(rounds):
         kept.sql(STORE.format(number))
@@ -125,7 +123,6 @@ def test_no_sequence_of_faults_loses_what_was_kept(kept, seed, rounds):
 
 
 def store_rows(backscope, stored, ended):
-    """Store a row every moment, and note which were stored."""
     number = 0
     while not ended.wait(0.02):
         number += 1

@@ -64,7 +64,6 @@ def stub(tmp_path):
 
 @pytest.mark.parametrize("first", [0, 7, *map(slowly, range(1, 7)), *map(slowly, range(8, 16))])
 def test_h49_each_value_arrives_as_it_was_typed(stub, first):
-    """On make's command line and in the environment, for a run and for a dry run."""
     values = dict(zip(TOLD, [*VALUES, *VALUES][first:]))
     words = [f"{name}={value}" for name, value in values.items()]
     for flags in ([], ["-n"]):
@@ -76,7 +75,6 @@ def test_h49_each_value_arrives_as_it_was_typed(stub, first):
 
 @pytest.mark.parametrize("words", [*FLAGS, "-q", "-t", "-nq"])
 def test_h48_no_flag_that_must_not_run_runs(stub, tmp_path, words):
-    """Also under a makefile that includes this one."""
     result = stub(*words.split(), *GOALS)
     assert set(result.calls) <= {f"{command} --dry-run" for command in COMMANDS}, result
     assert (len(result.calls), result.stderr) == (len(GOALS), "") or words not in FLAGS, result
@@ -106,7 +104,6 @@ def test_help_names_each_target_and_variable(stub):
     "words", ["db-clear SEQ=A1", "db-rebuild CARRY=1", slowly("db-unflag"), slowly("db-undo N=1")]
 )
 def test_h56_sh_does_the_job_with_what_make_n_prints(linked, words):
-    """Nothing but commands is printed; they carry their server."""
     linked.sql("INSERT INTO sequences (id, shift, values_requested) VALUES ('A9', 0, true)")
     before = linked.snapshot()
     shown = run(linked, MAKE, "-n", *words.split())

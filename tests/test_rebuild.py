@@ -2,9 +2,11 @@
 
 import os
 import signal
+import subprocess
 
 import pytest
 from checkout import END_LOCKS, HANG, cases, slowly
+from postgres import PASSWORD
 
 PROMPT = "Type the database name to continue: "
 HIDDEN = """ALTER TABLE searches ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -48,7 +50,6 @@ def test_what_changes_while_it_asks_is_refused(backscope, database, statements):
 
 
 def test_h92_what_template1_has_is_not_counted(backscope):
-    """Every new database has it, too; its rows come along all the same."""
     function = "FUNCTION {}() RETURNS int LANGUAGE sql AS 'SELECT 1'"
     backscope.postgres.sql(f"CREATE {function.format('handy')}", "template1")
     try:
@@ -70,7 +71,6 @@ def test_h24_a_second_reset_waits_and_is_refused(backscope):
 
 @pytest.mark.parametrize("words", ["clear", slowly("clear --seq A1"), slowly("unflag")])
 def test_h12_a_lock_in_the_way_is_named_and_ended(backscope, words):
-    """A session that holds no lock is in nobody's way; db-status says it, too."""
     backscope.sql("UPDATE sequences SET \"values\" = NULL WHERE id = 'A000001'")
     with backscope.session() as (cursor, pid), backscope.session() as (idle, idle_pid):
         cursor.execute("LOCK TABLE sequences IN ACCESS EXCLUSIVE MODE")
@@ -79,3 +79,29 @@ def test_h12_a_lock_in_the_way_is_named_and_ended(backscope, words):
         assert f"pid {pid}" in backscope.done("status").said
         backscope.done(f"{words} --force")
         idle.execute("SELECT 1")
+
+
+TABLE = (
+    "CREATE TABLE sequences (id text, values text, values_requested bool);"
+    "INSERT INTO sequences VALUES ('A000001'), ('A000002'); ALTER TABLE sequences OWNER TO scope"
+)
+
+
+def test_h26_a_name_with_spaces_and_umlauts(fresh):
+    """A drop, a createdb, renames, SQL: by the tool, and by `sh` from what a dry run prints."""
+    sql = fresh.postgres.sql
+    name = f"{fresh.name} Ünï-x.~y"
+    backup = f"{name}.~1~"
+    for created in (name, backup):
+        sql(f'CREATE DATABASE "{created}" OWNER scope')
+    old = fresh.mine()
+    fresh.done("disposable", POSTGRES_DISPOSABLE_DB=name, CONFIRM=name, POSTGRES_DB="x")
+    new = fresh.mine()
+    assert (set(new), new[backup]) == ({name, backup}, old[backup])
+    fresh.done("undo", POSTGRES_DB=name)
+    assert fresh.mine() == {name: new[backup], backup: new[name]}
+    sql(TABLE, name)
+    shown = fresh.done("clear --seq A1 --dry-run", POSTGRES_DB=name)
+    environ = {**fresh.environ, "POSTGRES_PASSWORD": PASSWORD}
+    subprocess.run(["sh", "-ec", shown.out], env=environ, check=True)
+    assert sql("SELECT id FROM sequences", name) == [("A000002",)]

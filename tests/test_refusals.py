@@ -1,12 +1,13 @@
 """Other people's servers: what is owed there is refused before the first touch, or works."""
 
+import contextlib
 import re
+import socket
+import threading
 
 import pytest
-from checkout import cases, slowly
+from checkout import cases, follow, hinted, slowly
 from places import path_without
-from printed import follow, hinted
-from stubs import refuse_with
 
 UNREACHABLE = {
     "port": ("PORT", "1", ["refused", "pg_isready -h"]),
@@ -15,6 +16,25 @@ UNREACHABLE = {
     "slow host": ("HOST", "nowhere.invalid", ["translate host name", "/.env"]),
 }
 GERMAN = "Passwort-Authentifizierung für Benutzer »scope« fehlgeschlagen"
+
+
+def refuse_with(message):
+    """Return the port of a server that refuses each connection with the bytes of a message.
+
+    It has no TLS, which clients ask for first (PostgreSQL, "Message Formats").
+    """
+    fields = b"SFATAL\0VFATAL\0C28P01\0M" + message + b"\0\0"
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        while True:
+            with contextlib.suppress(OSError), listener.accept()[0] as client:
+                while client.recv(9999)[4:6] == b"\x04\xd2":  # SSLRequest, GSSENCRequest
+                    client.sendall(b"N")
+                client.sendall(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return str(listener.getsockname()[1])
 
 
 def assert_refused(backscope, *words):
@@ -62,7 +82,6 @@ def test_h85_a_standby(standby):
 
 
 def test_h85_an_outdated_collation_version(outdated):
-    """After an upgrade of the system; a clear needs no template."""
     outdated.done("clear")
     outdated.drop()
     command = hinted(outdated.refused("rebuild"), "REFRESH")
@@ -70,7 +89,6 @@ def test_h85_an_outdated_collation_version(outdated):
 
 
 def test_h85_no_database_postgres(no_postgres):
-    """As dropdb and createdb do, it goes through template1; then template0 is copied."""
     name = f"{no_postgres.name}_disposable"
     no_postgres.write_env(POSTGRES_DISPOSABLE_DB=name)
     for words in ("status", "rebuild --keep", "undo", "disposable", "clear"):
@@ -80,7 +98,6 @@ def test_h85_no_database_postgres(no_postgres):
 
 
 def test_h77_a_program_that_a_step_needs_is_not_there(kept):
-    """The server runs in a container, and its client programs are in there, too."""
     for program, words in (("createdb", "rebuild --confirm {}"), ("psql", "undo")):
         assert program in kept.refused(words, PATH=path_without(kept, program)).err
     path = path_without(kept, "dropdb", "createdb", "psql", "git")

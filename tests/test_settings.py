@@ -5,7 +5,7 @@ import sys
 import builders as make
 from builders import SECRET, cases, outcome
 
-from resetting.env_file import read_dotenv, read_settings
+from resetting.env_file import read_settings
 
 SKIPPED = {
     "no-value": (b"A=1\n\nPOSTGRES_DB\n", "line 3"),
@@ -23,13 +23,13 @@ HOSTS = {**HERE, **dict.fromkeys(["db.example.org", "localhost.evil.org", "/tmp,
 
 
 def read(folder, content, variable="POSTGRES_DB", **environ):
-    """Return the settings that a `.env` with this content has."""
     (folder / ".env").write_bytes(content)
     return read_settings(folder, environ, variable)
 
 
 def test_the_environment_wins_and_that_is_told(tmp_path, monkeypatch):
-    assert "\ncp " in outcome(read_settings, tmp_path, {}, "POSTGRES_DB")
+    said = outcome(read_settings, tmp_path, {}, "POSTGRES_DB")
+    assert "There is no .env" in said and ".env.example" in said
     environ = {"POSTGRES_DB": "other", "POSTGRES_PORT": "5432", "POSTGRES_DISPOSABLE_DB": "y"}
     assert read(tmp_path, b"POSTGRES_DB=scope", **environ).overrides == ["POSTGRES_DB"]
     disposable = read(tmp_path, b"POSTGRES_DB=scope", "POSTGRES_DISPOSABLE_DB", **environ)
@@ -76,9 +76,3 @@ def test_children_get_what_was_read_and_nothing_that_redirects():
     assert child["PGPASSWORD"] == child["POSTGRES_PASSWORD"] == SECRET
     assert "lock_timeout=5s" in child["PGOPTIONS"]
     assert child["PATH"] == f"{sys.executable.rpartition('/')[0]}:/bin"
-
-
-def test_a_checkout_without_dotenv_is_told_how_to_make_one(tmp_path):
-    said = outcome(read_dotenv, tmp_path / ".env")
-    assert "There is no .env" in said
-    assert ".env.example" in said

