@@ -123,12 +123,6 @@ class Rebuild(Command):
     takes = ("KEEP", "CARRY", *Command.takes)
     uses_app = True
 
-    @classmethod
-    def opened_database(cls, options, settings):
-        if options.on("KEEP") or options.on("CARRY"):
-            return numbered(settings.database, 0)
-        return settings.database
-
     @property
     def swaps(self):
         return self.options.on("KEEP") or self.options.on("CARRY")

@@ -141,11 +141,8 @@ def dropdb(name: str, force: bool) -> Step:
 
 def wanted_locale(snapshot: Snapshot) -> Sequence[str]:
     """Return the encoding and locale of a new database: those of the old one; a first is UTF8."""
-    old = snapshot.database
-    if not old.oid and snapshot.backups:
-        old = next(iter(snapshot.backups.values()))
-    if old.locale:
-        return old.locale
+    if snapshot.database.locale:
+        return snapshot.database.locale
     if snapshot.template.locale[0] == "UTF8":
         return snapshot.template.locale
     return ["UTF8", "C", "C"]  # a locale has an encoding

@@ -8,7 +8,6 @@ from typing import ClassVar, Iterator, Mapping, Sequence
 from . import checks
 from .options import Options
 from .problems import Hint, Problems
-from .settings import Settings
 from .snapshot import Database, Session, Snapshot
 from .steps import Steps, literal
 
@@ -35,11 +34,6 @@ class Command:
             return ""
         ids = ", ".join(literal(name) for name in options.sequences)
         return f"id IN ({ids})"
-
-    @classmethod
-    def opened_database(cls, options: Options, settings: Settings) -> str:
-        """Return the name of the database that Backscope has to open."""
-        return settings.database
 
     @property
     def database(self) -> Database:

@@ -113,9 +113,8 @@ def describe_app(app, target, report):
         report["models"].append(model)
     for engine in engines:
         open_once(engine, target)
-    if target["compare_with"]:
-        target.update(database=target["compare_with"], oid=0)
-        compare(main, metadata, target, report)
+    if target["compares"]:
+        compare(main, metadata, report)
     return ""
 
 
@@ -166,16 +165,14 @@ def describe_column(column, dialect):
     }
 
 
-def compare(engine, metadata, target, report):
+def compare(engine, metadata, report):
     """Add to the report what `flask db migrate` would change, in Alembic's words."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
-    from sqlalchemy import create_engine
 
     schemas = any(table.schema for table in metadata.tables.values())
     options = {"compare_type": True, "include_schemas": schemas}
-    current = create_engine(engine.url.set(database=target["compare_with"]))
-    with contextlib.suppress(Exception), current.connect() as connection:  # Alembic cannot read all
+    with contextlib.suppress(Exception), engine.connect() as connection:  # Alembic cannot read all
         context = MigrationContext.configure(connection, opts=options)
         differences = []
         for found in compare_metadata(context, metadata):

@@ -22,9 +22,8 @@ def look(kind: type[Command], options: Options) -> tuple[Command, Inspector]:
     refuse(checks.check_settings(options, settings, kind.variable))
     os.environ.clear()
     os.environ.update(settings.child_environment())  # libpq reads it here, too
-    opened = kind.opened_database(options, settings)
     if kind.uses_app:  # it is loaded meanwhile
-        probe = start_probe(settings, opened)
+        probe = start_probe(settings)
     if not options.dry_run:
         console.show_target(settings, environment.current_commit(checkout))
     inspector = Inspector(settings, options, kind)
@@ -34,7 +33,7 @@ def look(kind: type[Command], options: Options) -> tuple[Command, Inspector]:
     snapshot = inspector.inspect()
     if kind.uses_app:
         compares = kind.read_only or options.on("CARRY")
-        snapshot = read_probe(probe, snapshot, opened, compares)
+        snapshot = read_probe(probe, snapshot, compares)
     command = kind(options, snapshot)
     if command.swaps and unfinished_moves(snapshot):
         command = FinishSwap(options, snapshot)

@@ -10,7 +10,7 @@ from typing import Any, Mapping
 
 from .connection import SQL
 from .settings import Settings
-from .snapshot import App, Column, Model, Snapshot
+from .snapshot import App, Column, Database, Model, Snapshot
 
 GUARDED_APP = Path(__file__).with_name("guarded_app.py")
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
@@ -48,11 +48,10 @@ def guarded_environment(target: str) -> Mapping[str, str]:
     }
 
 
-def start_probe(settings: Settings, database: str) -> subprocess.Popen[str]:
+def start_probe(settings: Settings) -> subprocess.Popen[str]:
     """Start a process that loads Backscope's app while the server is inspected."""
     environment = settings.child_environment()
     environment.update(
-        POSTGRES_DB=database,
         PYTHONDONTWRITEBYTECODE="1",
         PGAPPNAME="backscope-reset probe",
         FLASK_RUN_FROM_CLI="1",
@@ -72,22 +71,15 @@ def start_probe(settings: Settings, database: str) -> subprocess.Popen[str]:
     return process
 
 
-def read_probe(
-    process: subprocess.Popen[str], snapshot: Snapshot, database: str, compares: bool
-) -> Snapshot:
+def read_probe(process: subprocess.Popen[str], snapshot: Snapshot, compares: bool) -> Snapshot:
     """Return a snapshot with what the app tells, now that it is known what it may open."""
     current = snapshot.database
-    readable = current.oid != 0 and current.tables is not None
-    exists = readable and database == current.name
-    oid = 0
-    if exists:
-        oid = current.oid
-    compare_with = ""
-    if compares and readable:
-        compare_with = current.name
+    if current.tables is None:  # it cannot be opened, as if it was not there
+        current = Database(current.name)
+    exists = current.oid != 0
     maintenance = snapshot.server.maintenance
-    more = {"exists": exists, "maintenance": maintenance, "compare_with": compare_with}
-    question = target(snapshot, database, oid, **more)
+    more = {"exists": exists, "maintenance": maintenance, "compares": exists and compares}
+    question = target(snapshot, current.name, current.oid, **more)
     try:
         answer, printed = process.communicate(question + "\n", timeout=LOAD_TIMEOUT)
         report = json.loads(answer)

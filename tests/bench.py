@@ -75,7 +75,6 @@ class Bench:
 
 
 def compare(title, tool, other, rounds=ROUNDS):
-    """Print the medians of two ways that alternate, and their ratio."""
     both = [(other(), tool()) for _ in range(rounds)]
     two, one = (statistics.median(times) for times in zip(*both))
     print(f"{title:<58}{one:7.2f} s {two:7.2f} s   {one / two:5.2f}", flush=True)

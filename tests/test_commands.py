@@ -47,7 +47,7 @@ PRODUCTION = make.snapshot(app=App(production=True))
 BACKUP = make.database("scope.~1~", "r2")
 OLDER = make.database("scope.~2~", "r3")
 FOREIGN = make.database("scope.~3~", "r3", owned=False)
-BOTH = make.snapshot(backups={3: FOREIGN, 1: BACKUP, 2: OLDER}, folders={1: BACKUP.revisions})
+BOTH = make.snapshot(backups={1: BACKUP, 2: OLDER, 3: FOREIGN}, folders={1: BACKUP.revisions})
 THEIRS = make.snapshot(backups={3: FOREIGN})
 WAITING = replace(BOTH, migrations=None, folders={0: frozenset(["r1"])})
 MOVED = ["dropdb scope", "mv migrations migrations.~1~"]
@@ -157,7 +157,7 @@ def test_a_failed_run_removes_only_what_it_created(command, now, oid, expected):
     assert list(command.cleanup(now, {})) == []
 
 
-def test_an_undo_takes_our_newest_backup_if_it_is_valid():
+def test_an_undo_takes_the_newest_backup_if_it_is_valid():
     invalid = make.snapshot(backups={1: replace(BACKUP, valid=False)})
     assert messages(UNDO.checks()) == ""
     assert [UNDO.number, command("undo", BOTH, N="2").number] == [1, 2]

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from resetting import guarded_app, probe
 
 TARGET = {"started": "1.5", "database": "scope", "user": "boss", "oid": 7, "session": ["SET x"]}
-TARGET.update(exists=True, maintenance="postgres", compare_with="")
+TARGET.update(exists=True, maintenance="postgres", compares=False)
 IDENTITIES = {
     "target": (("1.5", "scope", "boss", 7), 7, ""),
     "created": (("1.5", "scope", "boss", 99), 0, ""),
@@ -76,7 +76,7 @@ def test_a_probe_tells_why_an_app_does_not_load(mocker):
     process = mocker.Mock()
     printed = f"first\n\nsecond {make.SECRET}\nthird\n"
     process.communicate.return_value = ('{"error": "ImportError: x", "models": []}', printed)
-    app = probe.read_probe(process, make.snapshot(), "scope", True).app
+    app = probe.read_probe(process, make.snapshot(), True).app
     assert app.error == "ImportError: x\nsecond ***\nthird"
 
 

@@ -44,6 +44,7 @@ SAID = {
     "no password": (f"{AT}fe_sendauth: no password supplied", ENV),
     "no connect": (f'{FATAL}permission denied for database "s"\nDETAIL:', "GRANT CONNECT ON"),
     "closed database": (f'{FATAL}database "s" is not currently accepting', "ALLOW_CONNECTIONS"),
+    "socket": ('FATAL:  database "run/pg:5432/scope" does not exist', ENV),
     "pooler": (f"{AT}unsupported startup parameter: options", "POSTGRES_PORT=5432"),
     "not PostgreSQL": (f"{AT}received invalid response to SSL negotiation: J", ENV),
     "used": ('ERROR:  source database "s" is being accessed by other users', "FORCE=1"),

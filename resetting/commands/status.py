@@ -81,8 +81,7 @@ class Status(Look):
         if unfinished_moves(snapshot):
             return
         for number, backup in snapshot.backups.items():
-            if backup.owned:
-                one = {"N": str(number)}
-                yield self.options.hint(f"swap {backup.name} in", "undo", **one)
-                yield self.options.hint(f"remove {backup.name}", "prune", **one)
-                break
+            newest = {"N": str(number)}
+            yield self.options.hint(f"swap {backup.name} in", "undo", **newest)
+            yield self.options.hint(f"remove {backup.name}", "prune", **newest)
+            break

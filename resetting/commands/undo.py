@@ -21,13 +21,10 @@ class Undo(Command):
 
     @property
     def number(self):
-        """The number of the backup: the one asked for, else our newest; 0: there is none."""
+        """The number of the backup: the one asked for, else the newest; 0: there is none."""
         if self.options["N"]:
             return int(self.options["N"])
         newest_first = self.snapshot.backups
-        for number, backup in newest_first.items():
-            if backup.owned:
-                return number
         return next(iter(newest_first), 0)
 
     @property
@@ -80,7 +77,4 @@ class FinishSwap(Command):
     def verify(self, now):
         if unfinished_moves(now):
             raise Failed(Problem("The migrations are still not with their databases."))
-        done = f"The interrupted swap is finished; {now.database.name} is there: {now.database}"
-        for backup in now.backups.values():  # the one renamed last
-            return f"{done}; kept as {backup.name}: {backup}"
-        return done
+        return f"The interrupted swap is finished; {now.database.name} is there: {now.database}"
