@@ -16,7 +16,7 @@ from .problems import Hint, Problem, Problems, Refused
 from .steps import tilde
 
 TOOL = Path(__file__).resolve().parent.parent
-PACKAGES = {"dotenv": "python-dotenv", "psycopg2": "psycopg2-binary", "sh": "sh"}
+PACKAGES = ("dotenv", "psycopg2", "sh")
 CLIENT_PROGRAMS = ("psql", "createdb", "dropdb")
 
 
@@ -87,20 +87,15 @@ def activation(checkout: Path) -> Hint:
 
 def check_packages() -> Problems:
     """Yield which of the packages that the tool needs are not there or do not load."""
-    requirements = TOOL / "requirements.txt"
-    missing = []
-    for module, package in PACKAGES.items():
+    for module in PACKAGES:
         try:
             importlib.import_module(module)
         except Exception as error:  # a library of another machine raises what it likes
-            if isinstance(error, ModuleNotFoundError) and error.name == module:
-                missing.append(package)
-            else:
-                again = install_command(requirements, "--force-reinstall")
-                yield Problem(f"{package} does not load: {error}", Hint(again, "install it again"))
-    if missing:
-        message = f"The environment {tilde(Path(sys.prefix))} has no {', '.join(missing)}."
-        yield Problem(message, Hint(install_command(requirements), "install what is missing"))
+            install = install_command(TOOL / "requirements.txt", "--force-reinstall")
+            if isinstance(error, ModuleNotFoundError):
+                install = install_command(TOOL / "requirements.txt")
+            message = f"The environment {tilde(Path(sys.prefix))} cannot load {module}: {error}"
+            yield Problem(message, Hint(install, "install it"))
 
 
 def install_command(requirements: Path, *flags: str) -> str:

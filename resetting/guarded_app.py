@@ -111,34 +111,23 @@ def describe_app(app, target, report):
         columns = [describe_column(column, plain) for column in table.columns]
         model = {"schema": table.schema, "name": table.name, "columns": columns}
         report["models"].append(model)
-    for engine in engines:
-        open_once(engine, target)
     if target["compares"]:
         compare(main, metadata, report)
-    return ""
+    sentences = [open_once(engine, target) for engine in engines]
+    return "".join(sentences)
 
 
 def open_once(engine, target):
-    """Have an engine connect, which the guard sees.
+    """Have an engine connect, which the guard sees; return in a sentence what it would not open.
 
-    Where the target has to be created yet, its server's maintenance database is opened in its
-    place (SQLAlchemy, "Dialect Events", `do_connect`), so that all else is compared.
+    Where the target has to be created yet, only the name in its URL can be seen.
     """
-    from sqlalchemy import event
-
-    name = target["database"]
-
-    def replace_missing(dialect, record, arguments, parameters):
-        if parameters.get("dbname") == name:
-            parameters["dbname"] = target["database"] = target["maintenance"]
-
-    if not target["exists"]:
-        event.listen(engine, "do_connect", replace_missing)
-    try:
+    if target["exists"]:
         engine.connect().close()
-    finally:
         engine.dispose()
-        target["database"] = name
+    elif engine.url.database != target["database"]:
+        return f"Backscope would open {engine.url.database}, not {target['database']}."
+    return ""
 
 
 def describe_column(column, dialect):

@@ -64,8 +64,9 @@ def superuser_hint(settings: Settings, argv: Sequence[str], purpose: str) -> Hin
     Debian's packages let the system's user postgres in, by the socket only (pg_hba.conf, "peer").
     """
     program, *words = argv
+    users = [user.pw_name for user in pwd.getpwall()]
     for where in socket_options(settings):
-        if has_system_user("postgres"):
+        if "postgres" in users:
             quoted = [quote(word) for word in (program, *where, "-p", settings.port, *words)]
             return Hint(" ".join(["sudo -u postgres", *quoted]), purpose)
     if not settings.superuser:
@@ -83,12 +84,3 @@ def socket_options(settings: Settings) -> Iterator[Sequence[str]]:
         for folder in SOCKET_FOLDERS:
             if os.path.exists(os.path.join(folder, name)):
                 yield []
-
-
-def has_system_user(name: str) -> bool:
-    """Return whether the system has a user of this name."""
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True

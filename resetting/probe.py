@@ -77,8 +77,7 @@ def read_probe(process: subprocess.Popen[str], snapshot: Snapshot, compares: boo
     if current.tables is None:  # it cannot be opened, as if it was not there
         current = Database(current.name)
     exists = current.oid != 0
-    maintenance = snapshot.server.maintenance
-    more = {"exists": exists, "maintenance": maintenance, "compares": exists and compares}
+    more = {"exists": exists, "compares": exists and compares}
     question = target(snapshot, current.name, current.oid, **more)
     try:
         answer, printed = process.communicate(question + "\n", timeout=LOAD_TIMEOUT)

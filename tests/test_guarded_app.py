@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from resetting import guarded_app, probe
 
 TARGET = {"started": "1.5", "database": "scope", "user": "boss", "oid": 7, "session": ["SET x"]}
-TARGET.update(exists=True, maintenance="postgres", compares=False)
+TARGET.update(exists=True, compares=False)
 IDENTITIES = {
     "target": (("1.5", "scope", "boss", 7), 7, ""),
     "created": (("1.5", "scope", "boss", 99), 0, ""),
@@ -51,14 +51,16 @@ def test_only_the_target_is_let_through(mocker, identity, oid, key):
     assert bool(key) == bool(said)
 
 
-@cases("exists, opened", {"there": (True, "scope"), "to-be-created": (False, "postgres")})
-def test_a_target_may_have_to_be_created(mocker, exists, opened):
+def test_a_target_may_have_to_be_created(mocker):
     connect = mocker.patch("psycopg2.connect", side_effect=psycopg2.OperationalError)
-    target = {**TARGET, "exists": exists}
+    engine = sa.create_engine("postgresql+psycopg2://far/scope")
     with pytest.raises(sa.exc.OperationalError):
-        guarded_app.open_once(sa.create_engine("postgresql+psycopg2://far/scope"), target)
-    assert connect.call_args.kwargs["dbname"] == opened
-    assert target["database"] == "scope"
+        guarded_app.open_once(engine, TARGET)
+    absent = {**TARGET, "exists": False}
+    other = {**absent, "database": "other"}
+    assert guarded_app.open_once(engine, absent) == ""
+    assert "would open scope, not other" in guarded_app.open_once(engine, other)
+    assert connect.call_count == 1
 
 
 def test_an_app_tells_of_its_models(mocker):

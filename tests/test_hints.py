@@ -1,5 +1,7 @@
 """What helps against what libpq and PostgreSQL 13 to 18 say, in their own words (H86, H99)."""
 
+import pwd
+
 import builders as make
 from builders import cases
 
@@ -70,7 +72,7 @@ def test_each_refusal_has_a_command_that_helps(text, words):
 def test_h75_debians_superuser_comes_by_its_socket(tmp_path, monkeypatch):
     (tmp_path / ".s.PGSQL.5432").touch()
     monkeypatch.setattr(hints, "SOCKET_FOLDERS", [str(tmp_path)])
-    monkeypatch.setattr(hints, "has_system_user", lambda name: True)
+    monkeypatch.setattr("pwd.getpwall", lambda: [pwd.struct_passwd(["postgres"] * 7)])
     for host, where in (("localhost", ""), (str(tmp_path), f"-h {tmp_path} ")):
         given = make.settings(host=host, superuser="boss")
         command = hints.statement_hint(given, "SELECT 1", "see").command
