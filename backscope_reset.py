@@ -24,10 +24,9 @@ from resetting.commands.status import Status
 from resetting.commands.undo import Undo
 from resetting.commands.unflag import Unflag
 from resetting.environment import check_environment, find_checkout
-from resetting.migrations import unfinished_moves
 from resetting.options import parse, usage
 from resetting.problems import Failed, Problem, Refused, describe_fault, refuse
-from resetting.snapshot import Database, count, join
+from resetting.snapshot import count, join
 from resetting.steps import flask, numbered
 
 
@@ -38,9 +37,13 @@ class Clear(Command):
     takes = ("SEQ", "KEEP", *Command.takes)
 
     @property
+    def swaps(self):
+        return self.options.on("KEEP")
+
+    @property
     def keeps(self):
-        """Whether a copy is kept: not of an empty database."""
-        return self.options.on("KEEP") and self.database.contents != ""
+        """Whether a copy of the pair is cleared, and then swapped in."""
+        return self.swaps and self.database.usable
 
     def blocking_sessions(self):
         if self.keeps:
@@ -54,6 +57,7 @@ class Clear(Command):
             yield from checks.check_privileges(self.snapshot, self.database)
             yield from checks.check_template(self.snapshot, self.database)
             yield from checks.check_unfinished_swap(self.snapshot)
+            yield from checks.check_beside(self.snapshot)
 
     def confirmation(self):
         rows = join(self.database.tables_with_rows)
@@ -62,7 +66,7 @@ class Clear(Command):
         return f"This clears all the stored data of {self.database.name}: {rows}."
 
     def alternatives(self):
-        return [self.options.hint("keep a copy", KEEP="1")]
+        return [self.options.hint("keep them beside the new one", KEEP="1")]
 
     @property
     def extended_database(self):
@@ -70,50 +74,52 @@ class Clear(Command):
 
     def heading(self):
         if self.keeps:
-            yield "Copied to", self.snapshot.backup
+            yield "Kept as", self.snapshot.backup
 
     def steps(self):
+        database = ""
         if self.keeps:
-            yield from backups.copy_pair(self.snapshot, self.force)
+            database = self.snapshot.beside.name
+            yield from backups.copy(self.snapshot, self.force)
         elif self.force:
             yield from terminate(self.snapshot, self.blocking_sessions())
         # 2. Clear the database by calling `flask clear-database`.
-        production = self.snapshot.production
-        yield flask("clear-database", interactive=production, commits=self.keeps)
+        yield flask("clear-database", interactive=self.snapshot.production, database=database)
+        if self.keeps:
+            moves = self.snapshot.migrations is not None
+            yield from backups.swap_in(self.snapshot, self.force, moves)
 
     def verify_built(self, now):
-        copy = now.backups.get(self.snapshot.number, Database(""))
-        changes = comparison.describe_changes(copy, now.database)
-        if changes and not self.force:
-            lines = ["Rows were stored, changed or deleted since they were copied:", *changes]
-            hint = self.options.hint("clear all the same", FORCE="1")
-            raise Failed(Problem("\n".join(lines), hint))
+        self.check_cleared(now.beside)
 
     def verify(self, now):
-        rebuild = self.options.hint("create it from the models", "rebuild", KEEP="1")
-        comparison.check_seen(now.database)
+        self.check_cleared(now.database)
+        done = f"{now.database.name} is cleared"
         known = {table.oid for table in self.database.seen_tables}
-        left = [table for table in now.database.tables_with_rows if table.oid in known]
         stored = [table for table in now.database.tables_with_rows if table.oid not in known]
-        if left and known == {table.oid for table in now.database.seen_tables}:
+        if stored:
+            done += f"; stored since: {join(stored)}"
+        if self.keeps:
+            comparison.check_swapped(self.snapshot, now)
+            done += f"; what it had is kept as {self.snapshot.backup}"
+        return done
+
+    def check_cleared(self, cleared):
+        """Raise Failed if a database still has rows, or has lost some of its structure."""
+        rebuild = self.options.hint("create it from the models", "rebuild", KEEP="1")
+        comparison.check_seen(cleared)
+        known = {table.oid for table in self.database.seen_tables}
+        left = [table for table in cleared.tables_with_rows if table.oid in known]
+        if left and known == {table.oid for table in cleared.seen_tables}:
             status = self.options.hint("see what there is", "status")
             raise Failed(Problem("Backscope took no action.", status))
         if left:
             message = f"Not in the models, so not cleared: {join(left)}."
             raise Failed(Problem(message, rebuild))
-        lost = comparison.lost_structure(self.database, now.database)
+        lost = comparison.lost_structure(self.database, cleared)
         if lost:
             message = "It is cleared, but made as today's models are. These are gone:"
             raise Failed(Problem("\n".join([message, *lost]), rebuild))
-        done = f"{now.database.name} is cleared"
-        if stored:
-            done += f"; stored since: {join(stored)}"
-        if self.keeps:
-            done += f"; what it had is kept as {self.snapshot.backup}"
-        return done
-
-    def cleanup(self, now, created):
-        yield from backups.drop_copy(self.snapshot, now, created)
 
 
 class Rebuild(Command):
@@ -129,8 +135,8 @@ class Rebuild(Command):
 
     @property
     def keeps(self):
-        """Whether the new pair is built beside the current one: not if that is empty."""
-        return self.swaps and self.database.contents != ""
+        """Whether the new pair is built beside the current one."""
+        return self.swaps and self.database.usable
 
     @property
     def carries(self):
@@ -174,6 +180,9 @@ class Rebuild(Command):
         if self.keeps:  # the same beside the current pair; then the two are swapped
             yield from backups.build(snapshot)
             if self.carries:
+                if self.force:
+                    locking = [session for session in self.database.sessions if session.locks]
+                    yield from terminate(snapshot, locking)
                 compare = self.options.dry_run or not self.force
                 yield from copies.copy_rows(snapshot, compare)
             yield from backups.swap_in(snapshot, self.force)
@@ -195,9 +204,8 @@ class Rebuild(Command):
     def verify(self, now):
         new = now.database
         comparison.check_structure(new, self.snapshot.app.models)
-        kept = now.backups.get(self.snapshot.number, Database(""))
-        if self.keeps and (kept.oid != self.database.oid or unfinished_moves(now)):
-            raise Failed(Problem("The swap is not finished."))
+        if self.keeps:
+            comparison.check_swapped(self.snapshot, now)
         verb = "set up"
         if self.database.oid:
             verb = "rebuilt"
@@ -208,7 +216,7 @@ class Rebuild(Command):
             done += f"; copied {copied}"
         later = self.stored_later(now)
         if later:
-            done += f"; changed meanwhile, perhaps only in {kept.name}: {join(later)}"
+            done += f"; changed meanwhile, perhaps only in {self.snapshot.backup}: {join(later)}"
         return done
 
     def stored_later(self, now):
@@ -223,9 +231,6 @@ class Rebuild(Command):
             return []
         undo = self.options.hint("swap that one in again", "undo", N=str(self.snapshot.number))
         return [undo, self.options.hint("copy its rows once more, then", CARRY="1")]
-
-    def cleanup(self, now, created):
-        yield from backups.remove_beside(now, created.get(now.beside.name, 0))
 
 
 KINDS: Sequence[type[Command]] = (Status, Clear, Unflag, Rebuild, Undo, Prune, Disposable)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Mapping, Sequence
+from typing import Sequence
 
-from .comparison import describe_changes
 from .migrations import WAITING, fits, swap_moves
 from .snapshot import BUILDING, Database, Snapshot
 from .steps import Step, Steps, flask, identifier, literal, move, numbered, psql, quote
@@ -37,14 +36,33 @@ def remove_beside(snapshot: Snapshot, oid: int) -> Steps:
         yield dropdb(snapshot.beside.name, force=True)
 
 
-def swap_in(snapshot: Snapshot, force: bool) -> Steps:
-    """Yield what makes the new pair the current one; the one that was current is kept."""
+def copy(snapshot: Snapshot, force: bool) -> Steps:
+    """Yield what builds a copy of the current pair beside it."""
+    yield from remove_beside(snapshot, snapshot.beside.oid)
+    name = snapshot.database.name
+    beside = snapshot.beside.name
+    argv = ["createdb", "-T", name, beside, BUILDING]
+    title = f"createdb -T {quote(name)} {quote(beside)}"
+    step = Step(argv, title=title, database=beside, creates=True)
+    if force:
+        step = terminating_sessions(snapshot, step, [name])
+    yield step
+    if snapshot.migrations is not None:
+        yield Step(["cp", "-R", "migrations", WAITING])
+
+
+def swap_in(snapshot: Snapshot, force: bool, moves: bool = True) -> Steps:
+    """Yield what makes the new pair the current one; the one that was current is kept.
+
+    It `moves` a folder of migrations, unless none was built.
+    """
     name = snapshot.database.name
     pairs = [(name, snapshot.backup), (snapshot.beside.name, name)]
     yield rename(snapshot, pairs, force, building=name)
     if snapshot.migrations is not None:
         yield move("migrations", numbered("migrations", snapshot.number))
-    yield move(WAITING, "migrations")
+    if moves:
+        yield move(WAITING, "migrations")
 
 
 def swap_back(snapshot: Snapshot, number: int, force: bool) -> Steps:
@@ -100,20 +118,8 @@ def terminating_sessions(snapshot: Snapshot, step: Step, databases: Sequence[str
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         f" WHERE usename IS NOT NULL AND datname IN ({names})"
     )
-    first = psql(snapshot.server.maintenance, "SELECT pg_sleep(1)", terminate)
-    return replace(step, argv=first.argv, pipe_to=Step(step.argv))
-
-
-def copy_pair(snapshot: Snapshot, force: bool) -> Steps:
-    """Yield what keeps a copy of the current pair."""
-    name = snapshot.database.name
-    argv = ["createdb", "-T", name, snapshot.backup]
-    copy = Step(argv, title=" ".join(argv), database=snapshot.backup, creates=True)
-    if force:
-        copy = terminating_sessions(snapshot, copy, [name])
-    yield copy
-    if snapshot.migrations is not None:
-        yield Step(["cp", "-R", "migrations", numbered("migrations", snapshot.number)])
+    meanwhile = psql(snapshot.server.maintenance, "SELECT pg_sleep(1)", terminate)
+    return replace(step, meanwhile=meanwhile)
 
 
 def drop_pair(database: Database, number: int, folder: bool, force: bool) -> Steps:
@@ -121,15 +127,6 @@ def drop_pair(database: Database, number: int, folder: bool, force: bool) -> Ste
     yield dropdb(database.name, force)
     if folder:
         yield Step(["rm", "-r", numbered("migrations", number)])
-
-
-def drop_copy(before: Snapshot, now: Snapshot, created: Mapping[str, int]) -> Steps:
-    """Yield what removes a copy that was `created`, unless what it copied was changed since."""
-    number = before.number
-    copy = now.backups.get(number, Database(""))
-    ours = copy.oid != 0 and copy.oid == created.get(copy.name)
-    if ours and not describe_changes(before.database, now.database):
-        yield from drop_pair(copy, number, number in now.folders, force=True)
 
 
 def dropdb(name: str, force: bool) -> Step:

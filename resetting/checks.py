@@ -95,7 +95,7 @@ def check_exists(snapshot: Snapshot, options: Options) -> Problems:
     """Yield why there is nothing to clear: no database, no tables, or nobody can see."""
     database = snapshot.database
     rebuild = options.hint("create it", "rebuild")
-    if not database.oid or not database.valid:
+    if not database.usable:
         where = snapshot.settings.server_label
         yield Problem(f"There is no usable database {database.name} on {where}.", rebuild)
     elif database.tables is None:  # so that nobody could say what was changed
@@ -166,11 +166,11 @@ def check_copyable(snapshot: Snapshot, options: Options) -> Problems:
         message = f"The rows of {snapshot.database.name} cannot be seen: {snapshot.database.error}"
         yield Problem(message, keep)
     for model, table in rows_to_copy(snapshot):
-        if table.rows is None:
+        if table.rows is None and not options.on("FORCE"):
             yield Problem(f"The rows of {model} cannot be counted.", keep)
         for column in model.columns:
             fillable = not column.required or column.fill is not None
-            if table.rows and column.name not in table.columns and not fillable:
+            if table.rows != 0 and column.name not in table.columns and not fillable:
                 message = f"The rows of {model} cannot be copied: {column.name} must not be null."
                 yield Problem(f"{message} A server_default in the models would fill it.", keep)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Iterator, Mapping, Sequence
 
-from . import checks
+from . import backups, checks
 from .options import Options
 from .problems import Hint, Problems
 from .snapshot import Database, Session, Snapshot
@@ -106,7 +106,7 @@ class Command:
 
     def cleanup(self, now: Snapshot, created: Mapping[str, int]) -> Steps:
         """Yield what removes what a run that failed has `created`: the oids of databases."""
-        yield from ()
+        yield from backups.remove_beside(now, created.get(now.beside.name, 0))
 
 
 class Look(Command):

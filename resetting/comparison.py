@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Iterator, Sequence
 
+from .migrations import unfinished_moves
 from .problems import Failed, Problem
 from .snapshot import Database, Model, Snapshot
 
@@ -15,7 +16,7 @@ def describe_changes(before: Database, now: Database) -> list[str]:
     found = []
     for table in now.tables:
         old = known.pop(table.oid, replace(table, rows=0, version="0"))
-        if (old.rows, old.version) != (table.rows, table.version):
+        if old.rows is not None and (old.rows, old.version) != (table.rows, table.version):
             found.append(f"{table}, {old.rows} before")
     gone = [table for table in known.values() if table.rows != 0]
     return found + [f"{table.label}: dropped, {table.rows} before" for table in gone]
@@ -40,6 +41,13 @@ def describe_state(before: Snapshot, now: Snapshot) -> Iterator[str]:
         yield f"There is no database {database.name} now."
     for number in new_backups(before, now):
         yield f"The old one is kept as {now.backups[number].name}."
+
+
+def check_swapped(before: Snapshot, now: Snapshot) -> None:
+    """Raise Failed if the database that was current is not kept, with its migrations."""
+    kept = now.backups.get(before.number, Database(""))
+    if kept.oid != before.database.oid or unfinished_moves(now):
+        raise Failed(Problem("The swap is not finished."))
 
 
 def check_seen(database: Database) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-from .snapshot import Model, Snapshot, Table, count
+from .snapshot import Model, Snapshot, Table
 from .steps import Steps, identifier, literal, psql
 
 
@@ -92,7 +92,7 @@ def copy_rows(snapshot: Snapshot, compare: bool) -> Steps:
         yield psql(
             snapshot.database.name,
             f"COPY (SELECT {', '.join(values.values())} FROM {old}) TO STDOUT",
-            title=f"copy {model}: {count(table.rows or 0, 'row')}",
+            title=f"copy {table}",
             rows=table.rows or 0,
             interruptible=True,
             pipe_to=psql(snapshot.beside.name, *statements),

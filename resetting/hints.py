@@ -46,10 +46,10 @@ def find_hints(
             if "superuser" in entry:
                 argv = [word.format(*groups, **words) for word in entry["superuser"]]
                 found.append(superuser_hint(settings, argv, purpose))
-            elif "variables" in entry:
-                found.append(options.hint(purpose, **entry["variables"]))
-            else:
+            elif "variables" not in entry:
                 found.append(Hint(entry["command"].format(*groups, **words), purpose))
+            elif not entry["variables"].items() <= options.given.items():
+                found.append(options.hint(purpose, **entry["variables"]))
     return list(dict.fromkeys(found))
 
 

@@ -28,7 +28,7 @@ OPTIONS = {
     "KEEP": Option(SWITCH, "1", "rebuild, clear: keep the old database and its migrations"),
     "CARRY": Option(SWITCH, "1", "rebuild: keep them, and copy the rows into the new one"),
     "SEQ": Option(SEQUENCES, "A45 A40", "clear, unflag: only these sequences"),
-    "N": Option("[0-9]{0,6}", "3", "undo, prune: this backup, not the newest or all"),
+    "N": Option("[1-9][0-9]{0,5}", "3", "undo, prune: this backup, not the newest or all"),
     "CONFIRM": Option(TEXT, "NAME", "answer the question beforehand"),
     "FORCE": Option(SWITCH, "1", "terminate the sessions that are in the way"),
     "PRODUCTION": Option(SWITCH, "1", "continue although this is production"),

@@ -40,6 +40,9 @@ class Process:
         if step.interactive:
             streams.update(_in=sys.stdin, _out_bufsize=0)  # a question has no end of line
         self.commands: list[Any] = []
+        self.meanwhile: Any = None
+        if step.meanwhile:
+            self.meanwhile = self._start(step.meanwhile, streams)
         if step.pipe_to:
             piped = {"_in": nothing, "_piped": True, "_tty_out": False, "_err": self.receive}
             streams["_in"] = self._start(step, piped)
@@ -104,6 +107,8 @@ class Process:
             try:
                 command.wait()
             except sh.ErrorReturnCode as error:
+                if command is self.meanwhile:
+                    continue
                 words = self.step.program
                 if self.step.guarded:
                     words = " ".join(self.step.argv[:3])

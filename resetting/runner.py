@@ -222,10 +222,10 @@ class Run:
 
     def hints_to_recover(self, now: Snapshot) -> Sequence[Hint]:
         """Return what helps where a run has changed something and did not succeed."""
-        hints = []
         if unfinished_moves(now):
-            hints.append(self.options.hint("finish it"))
-        elif self.signal:
+            return [self.options.hint("finish it")]
+        hints = []
+        if self.signal:
             hints.append(self.options.hint("do it again"))
         elif self.step_failed:
             hints.append(self.options.hint("do it again, once the cause above is mended"))

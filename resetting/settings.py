@@ -26,7 +26,7 @@ NON_SECRET_VARIABLES = [name for name in DEFAULTS if name != "POSTGRES_PASSWORD"
 REDIRECTS = re.compile("PG(?!SSL|GSS|KRB|CHANNEL|REQUIRE|PASS)[A-Z_]+|FLASK_(APP|ENV|SKIP|DB).*")
 # Settings of a session that a role or a database may have otherwise (PostgreSQL, "Client
 # Connection Defaults"): for what reads, for what writes, and for both as pg_dump has them.
-READ_OPTIONS = "-c lock_timeout=1s -c statement_timeout=0 -c default_transaction_read_only=on"
+READ_OPTIONS = "-c lock_timeout=500ms -c statement_timeout=0 -c default_transaction_read_only=on"
 WRITE_OPTIONS = (
     "-c lock_timeout=5s -c statement_timeout=0 -c default_transaction_read_only=off"
     " -c synchronous_commit=on"  # what was renamed is so after a crash, too, as its folder is

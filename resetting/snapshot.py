@@ -96,6 +96,11 @@ class Database:
     error: str = field(default="", compare=False)  # why it cannot be inspected
 
     @property
+    def usable(self) -> bool:
+        """Whether it is there, and not what an interrupted dropdb left."""
+        return self.oid != 0 and self.valid
+
+    @property
     def seen_tables(self) -> Sequence[Table]:
         """The tables, as far as they can be seen."""
         if self.tables is None:

@@ -19,6 +19,7 @@ class Step:
     title: str = ""  # what the screen shows in place of a long command
     database: str = ""  # the one that it creates or works on, if that is not the current one
     pipe_to: Step | None = None  # the command that reads what this one writes
+    meanwhile: Step | None = None  # a command that runs at the same time, and may fail
     rows: int = 0  # how many a copy is to bring
     creates: bool = False  # its database
     guarded: bool = False  # a process of Backscope's, with guarded connections
@@ -36,6 +37,8 @@ class Step:
         if self.guarded and self.database:
             words = ["env", f"POSTGRES_DB={quote(self.database)}", *words]
         text = " ".join(words)
+        if self.meanwhile:
+            return f"{self.meanwhile} | {text}"
         if self.pipe_to:
             return f"{text} | {self.pipe_to}"
         return text

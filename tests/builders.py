@@ -34,12 +34,10 @@ def settings(values=None, **fields):
 
 
 def options(command="rebuild", environ=None, dry_run=False, **given):
-    """Return options of a command line."""
     return Options(command, given, environ or {}, dry_run)
 
 
 def table(name="sequences", rows=3, **fields):
-    """Return a table of `public` with an id."""
     usual = Table(
         "public", name, zlib.crc32(name.encode()), True, ["id"], {}, ["column id text"], rows
     )
@@ -55,7 +53,6 @@ def database(name="scope", *revisions, **fields):
 
 
 def column(name="id", **fields):
-    """Return a column of a model."""
     return Column(name, False, None, 0, False)._replace(**fields)
 
 
@@ -75,7 +72,6 @@ def snapshot(given=None, **fields):
 
 
 def lines(steps):
-    """Return the commands of some steps as they are printed."""
     return [str(step) for step in steps]
 
 

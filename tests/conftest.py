@@ -27,7 +27,6 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
 
 @pytest.fixture(scope="session")
 def postgres():
-    """Return the server that the tests share."""
     with throwaway() as variables:
         yield Postgres(variables)
 
@@ -98,7 +97,6 @@ def build(shared, postgres, environment):
 
 @pytest.fixture
 def fresh(built, postgres, environment, tmp_path, request):
-    """Return a checkout without database and migrations."""
     folder = tmp_path / "backscope"
     shutil.copytree(built, folder, symlinks=True, ignore=IGNORED)
     backscope = Backscope(folder, f"scope_{next(COUNTER)}", postgres, environment)

@@ -33,7 +33,6 @@ NOT_AS_ROOT = 'PGUSER=$user exec "$@"\n'
 
 
 def path_without(backscope, *missing):
-    """Return a PATH on which all programs are but some."""
     folder = Path(tempfile.mkdtemp(dir=backscope.folder.parent))
     for name in PROGRAMS - {*missing}:
         (folder / name).symlink_to(shutil.which(name, path=backscope.environ["PATH"]))
@@ -49,7 +48,6 @@ class Installation(Postgres):
         return super().connect(self.home if database == "postgres" else database, **options)
 
     def load(self, texts):
-        """Have other rules of authentication; return the old ones."""
         before = {path: path.read_text() for path in texts}
         for path, text in texts.items():
             path.write_text(text)
@@ -75,7 +73,6 @@ def installation(built, postgres):
 
 @pytest.fixture
 def abroad(installation, built, environment, tmp_path):
-    """Give a checkout, with database and migrations, on the server that may be changed."""
     shutil.copytree(built, tmp_path / "backscope", symlinks=True)
     name = f"abroad_{next(COUNTER)}"
     backscope = Backscope(tmp_path / "backscope", name, installation, environment)
@@ -118,7 +115,6 @@ def no_postgres(abroad):
 
 @pytest.fixture
 def outdated(abroad):
-    """Have a template1 whose collation version is an older system's."""
     change = "UPDATE pg_database SET (datcollate, datcollversion) = ({}) WHERE datname = '{}'"
     before = "SELECT datcollate, datcollversion FROM pg_database WHERE datname = 'template0'"
     abroad.postgres.sql(change.format("'xx_YY.UTF-8', '0'", "template1"))

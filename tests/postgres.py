@@ -68,7 +68,6 @@ class Postgres:
             return list(cursor.fetchall()) if cursor.description else []
 
     def program(self, name, *words):
-        """Run one of its programs as Backscope's role."""
         environ = {**os.environ, **self.variables, "PGUSER": "scope", "PGPASSWORD": PASSWORD}
         subprocess.run([f"{self.bin}/{name}", *words], env=environ, check=True)
 

@@ -57,6 +57,7 @@ WORLDS = {
 SWAPPED_IN = {
     "ordinary": {"": ("r1", "r1"), ".~0~": ("r9", "r9")},
     "no-folder": {"": ("r1", None), ".~0~": ("r9", "r9")},
+    "cleared-copy": {"": ("r1", "r1"), ".~0~": ("r1", "r1")},
     "records-nothing": {"": ("", "r1"), ".~0~": ("r9", "r9")},
     "after-clear-keep": {"": ("r1", "r1"), ".~1~": ("r1", "r1"), ".~0~": ("r9", "r9")},
     "older-without-folder": {"": ("r1", "r1"), ".~2~": ("r2", None), ".~0~": ("r9", "r9")},
@@ -84,9 +85,9 @@ def test_both_databases_are_renamed_in_one_transaction():
     assert len(swap.argv[-1].split("; ")) == 3
     assert swap.argv[-1].endswith('COMMENT ON DATABASE "scope" IS NULL')
     forced = next(backups.swap_in(make.snapshot(), force=True))
-    assert forced.argv[-1].endswith("datname IN ('scope', 'scope.~0~')")
-    assert replace(forced, argv=swap.argv, pipe_to=None) == swap
-    assert forced.pipe_to.argv == swap.argv
+    assert forced.meanwhile.argv[-1].endswith("datname IN ('scope', 'scope.~0~')")
+    assert replace(forced, meanwhile=None) == swap
+    assert str(forced) == f"{forced.meanwhile} | {swap}"
 
 
 @cases("table, model, source, target", COPIES)
@@ -95,7 +96,7 @@ def test_rows_are_copied_and_generators_go_on(table, model, source, target):
     (copy,) = copies.copy_rows(snapshot, compare=True)
     assert source in copy.argv[-1]
     assert target in copy.pipe_to.argv[-1]
-    assert (copy.rows, copy.title) == (3, f"copy {model}: 3 rows")
+    assert (copy.rows, copy.title) == (3, f"copy {table}")
 
 
 @cases("fields, options", CREATED)

@@ -88,7 +88,6 @@ def test_h95_a_dry_run_in_sh_swaps_no_failed_copy(backscope, force):
 @pytest.mark.parametrize("rounds", [1, slowly(20)])
 @pytest.mark.timeout(900)
 def test_h68_swaps_succeed_though_clients_connect_again(backscope, rounds):
-    """FORCE=1 ends them in the same transaction; createdb ends them for a clear."""
     with clients(backscope):
         for _ in range(rounds):
             old = backscope.mine()[backscope.name]
@@ -101,6 +100,14 @@ def test_h68_swaps_succeed_though_clients_connect_again(backscope, rounds):
             assert (backscope.ids(), len(backscope.ids(1))) == ([], 3)
             backscope.done("prune --confirm {}")
             backscope.fill()
+
+
+@pytest.mark.slow
+def test_a_table_that_is_locked_is_copied_by_force(backscope):
+    with backscope.session() as (cursor, _):
+        cursor.execute("LOCK TABLE sequences IN ACCESS EXCLUSIVE MODE")
+        backscope.done("rebuild --carry --force")
+    assert len(backscope.ids()) == 3
 
 
 CHANGES = {

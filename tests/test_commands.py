@@ -7,9 +7,10 @@ import builders as make
 from builders import cases, lines, messages, outcome
 
 from backscope_reset import COMMANDS
+from resetting import backups
 from resetting.commands.sequences import ClearSequences
 from resetting.commands.undo import FinishSwap
-from resetting.snapshot import App, Database, Session
+from resetting.snapshot import BUILDING, App, Database, Session
 from resetting.steps import psql
 
 
@@ -18,7 +19,6 @@ def command(name, snapshot=None, **given):
 
 
 def seen(*tables, host="localhost", **fields):
-    """Return a snapshot of a database with these tables."""
     given = make.settings({"POSTGRES_HOST": host})
     return make.snapshot(given, database=make.database(tables=tables, **fields))
 
@@ -40,6 +40,7 @@ rebuild = partial(command, "rebuild")
 TABLE = make.table()
 EMPTY = make.table(rows=0)
 CLEARED = make.table(rows=0, oid=99)
+EMPTIED = kept(TABLE, database=make.database(tables=[CLEARED], oid=9), migrations={"r1"})
 FIRST = make.snapshot(database=Database("scope"), migrations=None)
 FAR = seen(TABLE, host="far")
 UNSEEN = make.snapshot(database=make.database(tables=None))
@@ -52,8 +53,10 @@ THEIRS = make.snapshot(backups={3: FOREIGN})
 WAITING = replace(BOTH, migrations=None, folders={0: frozenset(["r1"])})
 MOVED = ["dropdb scope", "mv migrations migrations.~1~"]
 NEW = ["createdb scope", "flask db init", "flask db migrate", "flask db upgrade"]
-COPIED = ["createdb -T scope scope.~1~", "cp -R migrations migrations.~1~"]
+SWAPPED = lines(backups.swap_in(make.snapshot(), force=False))
+COPIED = [f"createdb -T scope scope.~0~ '{BUILDING}'", "cp -R migrations migrations.~0~"]
 CLEAR = ["flask clear-database"]
+CLEAR_COPY = ["env POSTGRES_DB=scope.~0~ flask clear-database"]
 DROPS = ["dropdb scope.~2~", "dropdb scope.~1~", "rm -r migrations.~1~"]
 SOME = "WHERE id IN ('A000045', 'A000008')"
 DELETE = str(psql("scope", f'DELETE FROM "public"."sequences" {SOME}'))
@@ -64,12 +67,12 @@ UNFLAG = str(psql("scope", f"{SET} {SOME.replace('WHERE ', STUCK)}"))
 ASKED = {
     "rebuild": (rebuild(), MOVED + NEW, "sequences: 3 rows"),
     "unseen": (rebuild(UNSEEN), MOVED + NEW, "cannot be seen"),
-    "carry-nothing": (rebuild(seen(EMPTY), CARRY="1"), MOVED + NEW, ""),
+    "empty": (rebuild(seen(EMPTY)), MOVED + NEW, ""),
     "first": (rebuild(FIRST, KEEP="1"), NEW, ""),
     "clear": (clear(), CLEAR, ""),
     "clear-far": (clear(FAR), CLEAR, "sequences: 3 rows"),
     "clear-production": (clear(PRODUCTION), CLEAR, "sequences: 3 rows"),
-    "clear-keep-far": (clear(FAR, KEEP="1"), COPIED + CLEAR, ""),
+    "clear-keep-far": (clear(FAR, KEEP="1"), COPIED + CLEAR_COPY + SWAPPED, ""),
     "prune": (command("prune", BOTH), DROPS, "scope.~2~, scope.~1~"),
     "disposable-unseen": (command("disposable", UNSEEN), [MOVED[0], NEW[0]], "cannot be seen"),
     "sequences": (ids(["A000045"]), [DELETE], ""),
@@ -87,9 +90,10 @@ VERIFIED = {
     "rebuilt": (rebuild(), kept(TABLE), "rebuilt: 1 table at revision r9"),
     "copied": (CARRY, kept(TABLE), "copied sequences: 3 rows"),
     "stored-later": (CARRY, kept(make.table(rows=5)), "only in scope.~1~: sequences: 5 rows"),
-    "cleared": (clear(KEEP="1"), seen(CLEARED), "cleared; what it had is kept as scope.~1~"),
+    "cleared": (clear(KEEP="1"), EMPTIED, "what it had is kept as scope.~1~"),
     "stored-since": (clear(), seen(CLEARED, make.table("new", 1)), "stored since: new: 1 row"),
     "disposable": (command("disposable"), seen(oid=9, other_objects={"function": 1}), "is empty"),
+    "finished": (FINISH, kept(TABLE), "scope is there: 8 MB, sequences: 3 rows; kept as scope.~1~"),
     "sequences": (ids(["A000045"]), ids([]).snapshot, "1 sequence is cleared: A000045"),
 }
 FAILED = {
@@ -103,7 +107,8 @@ FAILED = {
     "left": (clear().verify, seen(TABLE, CLEARED), "not cleared: sequences: 3 rows.\nKEEP"),
     "lost-index": (INDEXED.verify, seen(CLEARED), "sequences: index one"),
     "empty-beside": (CARRY.verify_built, BUILT_EMPTY, "no tables sequences"),
-    "stored": (clear(KEEP="1").verify_built, seen(make.table(rows=5)), "FORCE=1"),
+    "copy-not-cleared": (clear(KEEP="1").verify_built, BUILT, "no action"),
+    "not-kept": (clear(KEEP="1").verify, seen(CLEARED), "not finished"),
     "undo": (UNDO.verify, make.snapshot(), "not finished"),
     "undo-folders": (UNDO.verify, replace(BACK, folders={0: BACKUP.revisions}), "not finished"),
     "finish": (FINISH.verify, WAITING, "still not"),
@@ -111,15 +116,11 @@ FAILED = {
     "disposable": (command("disposable").verify, seen(), "not there"),
     "sequences": (ids(["A000045"]).verify, ids(["A000045"]).snapshot, "Not cleared: A000045"),
 }
-COPY = {"backups": {1: make.database("scope.~1~", oid=5)}, "folders": {1: frozenset(["r1"])}}
 REMOVED = ["rm -rf migrations.~0~", "dropdb --force scope.~0~"]
-DROPPED = ["dropdb --force scope.~1~", "rm -r migrations.~1~"]
 CLEANUPS = {
     "built": (rebuild(KEEP="1"), BUILT, 5, REMOVED),
     "another's": (rebuild(KEEP="1"), BUILT, 6, []),
-    "copy": (clear(KEEP="1"), make.snapshot(**COPY), 5, DROPPED),
-    "another's-copy": (clear(KEEP="1"), make.snapshot(**COPY), 6, []),
-    "cleared": (clear(KEEP="1"), replace(seen(EMPTY), **COPY), 5, []),
+    "copy": (clear(KEEP="1"), BUILT, 5, REMOVED),
 }
 
 

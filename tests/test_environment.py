@@ -18,7 +18,6 @@ INSTALLERS = {
 
 @pytest.fixture
 def venv(tmp_path, monkeypatch):
-    """Be the interpreter of an environment with flask; return its folder."""
     folder = tmp_path / "venv"
     (folder / "bin").mkdir(parents=True)
     for name in ("python", "flask"):

@@ -10,7 +10,6 @@ CREATOR = ENGINE % "'creator': lambda: psycopg2.connect('{url}'.replace('+psycop
 
 @pytest.fixture
 def precious(fresh, postgres):
-    """Return a database of the same structure and role, and fail if it was touched."""
     name = f"precious_{fresh.name}"
     postgres.sql(f"CREATE DATABASE {name} TEMPLATE model OWNER scope")
     postgres.sql("INSERT INTO searches (term) VALUES ('a')", name)

@@ -13,14 +13,12 @@ SYSTEM_PYTHON = f"{sys.base_prefix}/bin/python3"
 
 
 def run_by(backscope, python):
-    """Have the tool be run by another interpreter."""
     words = [str(python), str(ROOT / "backscope_reset.py")]
     backscope.afresh, backscope.argv = True, lambda *more: [*words, *more]
 
 
 @pytest.fixture
 def active(backscope):
-    """Have a .venv of the checkout's own that VIRTUAL_ENV says is active."""
     folder = backscope.folder / ".venv"
     venv.create(folder, with_pip=False, symlinks=True)
     path = f"{folder}/bin:{backscope.environ['REAL_PATH']}"

@@ -24,7 +24,6 @@ FROM_THE_SWAP_ON = {
 
 
 def ctrl_c(terminal):
-    """Type it, and return what the terminal shows of how the tool ends."""
     terminal.sendintr()
     assert terminal.end() == 130, terminal.before
     return terminal.said.partition("Interrupted")[2]

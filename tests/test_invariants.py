@@ -48,7 +48,6 @@ def strangers(kept):
 
 
 def assert_touches_only_the_target(kept, strangers, words, dotenv, environ, fault):
-    """Run the tool with all that was drawn, and once more without the fault."""
     dotenv = {name: text.format(kept.name) for name, text in dotenv.items()}
     environ = {name: text.format(kept.name) for name, text in environ.items()}
     kept.write_env(**dotenv)

@@ -1,7 +1,7 @@
 """KEEP=1 and undo: the current pair is there until both are swapped."""
 
 import pytest
-from checkout import FAIL, PSQL, cases
+from checkout import FAIL, PSQL, STORE, cases
 
 DISK_FULL = "echo 'ERROR:  could not extend file: No space left on device'; exit 1"
 FAULTS = {
@@ -16,6 +16,12 @@ def test_whatever_fails_everything_is_as_before(backscope, step, do, codes, word
     result = backscope.unchanged("rebuild --keep", None, before=(step, do))
     assert result.code in codes and words in result.said, result
     backscope.done("rebuild --keep")
+
+
+def test_a_termination_that_fails_stops_no_swap(kept):
+    old = kept.ids(1)
+    kept.done("undo --force", before=("psql*pg_sleep*", FAIL))
+    assert kept.ids() == old
 
 
 def test_h42_a_name_taken_before_our_createdb_stays_theirs(backscope):
@@ -62,7 +68,13 @@ def test_a_cleared_database_comes_back_with_its_rows(backscope):
     assert backscope.postgres.rows(backscope.name) == before
 
 
-def test_a_clear_that_failed_half_way_keeps_its_copy(backscope):
+def test_a_clear_that_failed_half_way_has_cleared_nothing(backscope):
     cleared = ("flask clear*", f'{PSQL} "TRUNCATE sequences"; {FAIL}')
-    assert f"{backscope.name}.~1~" in backscope.run("clear --keep", 1, before=cleared).err
-    assert len(backscope.ids(1)) == 3
+    backscope.unchanged("clear --keep", 1, before=cleared)
+
+
+@pytest.mark.parametrize("words", ["clear --keep", "rebuild --keep"])
+def test_what_is_stored_while_it_runs_is_kept(backscope, words):
+    backscope.sql("DELETE FROM sequences")
+    backscope.done(words, after=("flask*", f"DB={backscope.name}; {STORE}"))
+    assert backscope.sql("SELECT term FROM searches", f"{backscope.name}.~1~") == [("late",)]

@@ -142,7 +142,7 @@ def test_each_row_stored_meanwhile_is_in_some_database(kept, seed):
     ended = threading.Event()
     client = threading.Thread(target=store_rows, args=(kept, stored, ended))
     client.start()
-    for words in drawn.choices(["rebuild --keep", "rebuild --carry", "undo"], k=3):
+    for words in drawn.choices(["rebuild --keep", "rebuild --carry", "clear --keep", "undo"], k=3):
         when, do = drawn.choice(FAILURES)
         kept.run(f"{words} --force", None, **{when: (drawn.choice(STEPS[words]), do)})
         kept.run(f"{words} --force", None)

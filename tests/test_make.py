@@ -27,7 +27,6 @@ FLAGS = ("-n", "-kn", "-n -j8", "-n -I n", "--just-print", "-n -s", "-n MAKEFLAG
 
 
 def run(backscope, *command, at=None, **environ):
-    """Run a command in a checkout whose environment is active; give how it ended, its calls."""
     environ = {**backscope.environ, **environ}  # without measuring the coverage, which is dear
     environ = {name: text for name, text in environ.items() if "COVERAGE" not in name}
     done = subprocess.run(command, cwd=at or backscope.folder, env=environ, **STREAMS)
@@ -43,7 +42,6 @@ def linked(kept):
 
 @pytest.fixture
 def stub(tmp_path):
-    """Give `make` in a folder with a linked Makefile, with a stub for the interpreter."""
     folder, record, python = (tmp_path / name for name in ("backscope", "record", "python"))
     folder.mkdir()
     (folder / "Makefile").symlink_to(ROOT / "Makefile")

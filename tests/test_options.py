@@ -12,6 +12,7 @@ REFUSED = {
     "together": ("rebuild", {"RESET_VARIABLES": "QQQQ", "KEEP": "x"}, "KEEP cannot be x"),
     "not-taken": ("rebuild --seq A1", {}, "does not take SEQ"),
     "number": ("undo --n x", {}, "N cannot be x. An example is 3."),
+    "no-number": ("prune", {"N": ""}, "N cannot be"),
     "foreign-digit": ("undo", {"N": "\u0663"}, "N cannot be"),
     "long-sequence": ("clear --seq A1234567", {}, "SEQ cannot be A1234567."),
     "two-in-one": ("clear --seq A1A2", {}, "An example is 'A45 A40'."),
@@ -35,6 +36,7 @@ def test_flags_and_the_environment_are_the_same():
     for word, on in (("yes", True), ("TRUE", True), ("no", False), ("", False)):
         assert make.options(KEEP=word).on("KEEP") == on
     assert parse(["clear", "--dry-run"], COMMANDS, {}).dry_run
+    assert [name for name in (*COMMANDS, *OPTIONS) if name not in usage(COMMANDS)] == []
     unfinished = COMMANDS["unflag"].condition(make.options(SEQ="A45 a45 A40"))
     assert "IS NULL AND id IN ('A000045', 'A000040')" in unfinished
 
@@ -49,9 +51,3 @@ def test_a_hint_repeats_what_the_command_takes(environ, other, line):
     options = make.options("rebuild", environ, **GIVEN)
     assert options.command_line(other, N="1") == line
     assert "KEEP" not in options.command_line(KEEP="")
-
-
-def test_the_help_has_all_commands_and_options():
-    text = usage(COMMANDS)
-    assert [name for name in (*COMMANDS, *OPTIONS) if name not in text] == []
-    assert max(map(len, text.splitlines())) <= 80

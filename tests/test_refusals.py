@@ -38,7 +38,6 @@ def refuse_with(message):
 
 
 def assert_refused(backscope, *words):
-    """Assert that a rebuild is refused with these words, which db-status says too."""
     for result in (backscope.done("status"), backscope.refused("rebuild --keep")):
         assert all(word in result.said for word in words), result
 

@@ -81,7 +81,8 @@ class Status(Look):
         if unfinished_moves(snapshot):
             return
         for number, backup in snapshot.backups.items():
-            newest = {"N": str(number)}
-            yield self.options.hint(f"swap {backup.name} in", "undo", **newest)
-            yield self.options.hint(f"remove {backup.name}", "prune", **newest)
-            break
+            if backup.owned and backup.valid:
+                newest = {"N": str(number)}
+                yield self.options.hint(f"swap {backup.name} in", "undo", **newest)
+                yield self.options.hint(f"remove {backup.name}", "prune", **newest)
+                break

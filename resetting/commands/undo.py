@@ -34,7 +34,7 @@ class Undo(Command):
         return self.snapshot.backups.get(self.number, Database(name))
 
     def checks(self):
-        if self.backup.oid and self.backup.valid:
+        if self.backup.usable:
             yield from checks.check_privileges(self.snapshot, self.backup, self.database)
             yield from checks.check_beside(self.snapshot)
         else:
@@ -77,4 +77,7 @@ class FinishSwap(Command):
     def verify(self, now):
         if unfinished_moves(now):
             raise Failed(Problem("The migrations are still not with their databases."))
-        return f"The interrupted swap is finished; {now.database.name} is there: {now.database}"
+        done = f"The interrupted swap is finished; {now.database.name} is there: {now.database}"
+        for backup in now.backups.values():  # the one renamed last
+            return f"{done}; kept as {backup.name}: {backup}"
+        return done
