@@ -117,7 +117,6 @@ class World:
         self.origins = {name: name for name in self.held}
 
     def database(self, name):
-        """Return what is seen of a database, whose oid goes with it through renames."""
         if name not in self.held:
             return Database(name)
         return replace(make.database(self.origins[name]), name=name, revisions=self.held[name])
@@ -136,7 +135,6 @@ class World:
         return make.snapshot(beside=beside, backups=kept, folders=folders, **pair)
 
     def apply(self, steps):
-        """Do what some steps would; a rename never meets a name that is taken."""
         for step in steps:
             assert step.program in ("psql", "mv")
             for old, new in RENAME.findall(step.argv[-1]) or [step.argv[-2:]]:

@@ -1,4 +1,4 @@
-"""What is refused, and what helps: H2 H4 H6 H7 H11 H13 H14 H47 H58 H62 H72 H77 H83 H85 H96."""
+"""What is refused, and what helps: H2 H4 H6 H7 H11 H13 H14 H17 H47 H58 H62 H72 H77 H83 H85 H96."""
 
 import builders as make
 import psycopg2
@@ -109,5 +109,7 @@ def test_what_cannot_be_seen_or_is_not_there_has_failed():
     unseen = make.database(tables=None, error="no way")
     assert "cannot be seen" in outcome(comparison.check_seen, unseen)
     assert "cannot be inspected: no way" in comparison.describe_changes(make.database(), unseen)[0]
+    unknown = make.database(tables=[make.table(rows=None)])
+    assert comparison.describe_changes(unknown, make.database()) == []
     unmade = make.database(revisions=frozenset())
     assert "has no revision" in outcome(comparison.check_structure, unmade, [])

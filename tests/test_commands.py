@@ -1,4 +1,4 @@
-"""Each command, in memory: H5 H18 H19 H20 H29 H30 H42 H46 H47 H70 H71 H84 H88 H92 H93."""
+"""Each command, in memory: H5 H18 H19 H20 H29 H30 H42 H46 H47 H51 H70 H71 H84 H88 H92 H93."""
 
 from dataclasses import replace
 from functools import partial
@@ -40,6 +40,7 @@ rebuild = partial(command, "rebuild")
 TABLE = make.table()
 EMPTY = make.table(rows=0)
 CLEARED = make.table(rows=0, oid=99)
+LOCKED = make.table(rows=None, oid=99, structure=[])
 EMPTIED = kept(TABLE, database=make.database(tables=[CLEARED], oid=9), migrations={"r1"})
 FIRST = make.snapshot(database=Database("scope"), migrations=None)
 FAR = seen(TABLE, host="far")
@@ -92,6 +93,7 @@ VERIFIED = {
     "stored-later": (CARRY, kept(make.table(rows=5)), "only in scope.~1~: sequences: 5 rows"),
     "cleared": (clear(KEEP="1"), EMPTIED, "what it had is kept as scope.~1~"),
     "stored-since": (clear(), seen(CLEARED, make.table("new", 1)), "stored since: new: 1 row"),
+    "locked-since": (INDEXED, seen(LOCKED), "stored since: sequences: not counted"),
     "disposable": (command("disposable"), seen(oid=9, other_objects={"function": 1}), "is empty"),
     "finished": (FINISH, kept(TABLE), "scope is there: 8 MB, sequences: 3 rows; kept as scope.~1~"),
     "sequences": (ids(["A000045"]), ids([]).snapshot, "1 sequence is cleared: A000045"),

@@ -1,4 +1,4 @@
-"""What is printed, on a terminal and elsewhere: H25 H27 H53 H56 H95."""
+"""What is printed, on a terminal and elsewhere: H25 H27 H53 H56 H95 H98 H101."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""The guard inside Backscope's processes: H2 H8 H9 H25 H38 H40 H62 H89 H91 H104."""
+"""The guard inside Backscope's processes: H2 H8 H9 H25 H37 H38 H40 H62 H89 H91 H97 H104."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What helps against what libpq and PostgreSQL 13 to 18 say, in their own words (H86, H99)."""
+"""What helps against what libpq and PostgreSQL 13 to 18 say: H34 H75 H76 H86 H99."""
 
 import pwd
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, kill -9 while flask waits, what Backscope asks: as before, or done."""
+"""Ctrl-C, SIGTERM, kill -9, what Backscope asks: as before, or done (H19 H22 H43 H93)."""
 
 import os
 import shutil

@@ -37,7 +37,6 @@ CRASHES = {"createdb*": "rebuild --keep", "mv*": "undo", "cp*": "clear --keep"}
 
 
 def contents(backscope):
-    """Return what is cached in each database that has tables, but for the one being built."""
     found = {}
     for name in backscope.mine():
         with contextlib.suppress(psycopg2.errors.UndefinedTable):

@@ -1,4 +1,4 @@
-"""make: each value arrives as it was typed; `make -n` runs nothing. MAKE=... tries another."""
+"""make: each value arrives as typed; `make -n` runs nothing (H82). MAKE=... tries another."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What a rebuild promises: when it asks, what is noticed meanwhile; who is in the way of it."""
+"""What a rebuild promises: when it asks, how (H63), what is noticed; who is in its way."""
 
 import os
 import signal

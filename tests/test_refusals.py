@@ -1,4 +1,4 @@
-"""Other people's servers: what is owed there is refused before the first touch, or works."""
+"""Other people's servers: refused before the first touch, or it works (H81: no git)."""
 
 import contextlib
 import re

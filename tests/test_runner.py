@@ -1,4 +1,4 @@
-"""How a run looks, refuses, acts and ends: H22 H24 H25 H40 H41 H72 H93 H100 H102."""
+"""How a run looks, refuses, acts and ends: H22 H24 H25 H40 H41 H72 H73 H93 H100 H102."""
 
 from dataclasses import replace
 
@@ -138,7 +138,6 @@ def test_a_signal_stops_between_steps_but_not_in_a_swap(run, mocker):
 
 
 def stepped(run, mocker, step, error=""):
-    """Run a step that ends like this, and return the oid for which its gate was opened."""
     process = mocker.Mock(step=step, printed=['type "citext" does not exist\n'])
     process.is_alive.side_effect = [True, False]
     process.wait.return_value = error

@@ -1,4 +1,4 @@
-"""`.env` by Backscope's rule, and what children get: H3 H5 H25 H27 H29 H32 H36 H52 H65 H96 H105."""
+"""`.env` and children: H3 H5 H25 H27 H28 H29 H31 H32 H36 H39 H51 H52 H65 H96 H105."""
 
 import sys
 
