@@ -321,7 +321,6 @@ class Backscope:
 
     @contextlib.contextmanager
     def session(self, database="", autocommit=False, **who):
-        """Connect as Backscope would; give a cursor and its process id."""
         who = {"user": "scope", "password": PASSWORD, **who}
         connection = self.postgres.connect(database or self.name, **who)
         connection.autocommit = autocommit
@@ -335,7 +334,6 @@ class Backscope:
         self.sql(f"INSERT INTO sequences ({columns}) {rows}")
 
     def folders(self):
-        """Return the migrations folders with the revisions in them."""
         paths = sorted(self.folder.glob("migrations*"))
         return {path.name: sorted(one.stem for one in path.glob("versions/*.py")) for path in paths}
 

@@ -108,7 +108,6 @@ def fresh(built, postgres, environment, tmp_path, request):
 
 @pytest.fixture
 def backscope(fresh, built):
-    """Return a checkout with a database, three sequences in it, and migrations."""
     fresh.postgres.sql(f"CREATE DATABASE {fresh.name} TEMPLATE model OWNER scope")
     shutil.copytree(built / "migrations", fresh.folder / "migrations")
     fresh.fill()
@@ -117,7 +116,6 @@ def backscope(fresh, built):
 
 @pytest.fixture
 def kept(backscope):
-    """Return a checkout with a kept pair beside the current one, which has one sequence."""
     backscope.done("rebuild --keep")
     backscope.fill(1)
     return backscope

@@ -85,7 +85,6 @@ def abroad(installation, built, environment, tmp_path):
 
 @pytest.fixture
 def debian(abroad, tmp_path):
-    """Have Debian's rules, sockets where clients look for them, and a sudo that is none."""
     server, me = abroad.postgres, pwd.getpwuid(os.geteuid()).pw_name
     if "postgres" not in {user.pw_name for user in pwd.getpwall()}:
         pytest.skip("DEBIAN'S PEER IS NOT TESTED: this system has no user postgres")

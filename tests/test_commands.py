@@ -24,7 +24,6 @@ def seen(*tables, host="localhost", **fields):
 
 
 def kept(*tables, **fields):
-    """Return what is there after a swap, with these tables in the backup."""
     new = make.database("scope", "r9", oid=9)
     old = replace(make.database(tables=tables), name="scope.~1~")
     pairs = {"migrations": new.revisions, "folders": {1: old.revisions}, "backups": {1: old}}

@@ -77,5 +77,6 @@ def test_h75_debians_superuser_comes_by_its_socket(tmp_path, monkeypatch):
         given = make.settings(host=host, superuser="boss")
         command = hints.statement_hint(given, "SELECT 1", "see").command
         assert command == f"sudo -u postgres psql {where}-p 5432 -d postgres -c 'SELECT 1'"
+    assert find_hints(SAID["used"][0], given, make.options(FORCE="1")) == []
     far = hints.statement_hint(make.settings(host="far", superuser="boss"), "SELECT 1", "see")
     assert far.command.startswith("psql -h far -p 5432 -U boss ")
