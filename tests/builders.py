@@ -57,7 +57,6 @@ def column(name="id", **fields):
 
 
 def model(*columns, name="sequences", schema=None):
-    """Return a model; without `columns` it has an id."""
     return Model(schema, name, list(columns) or [column()])
 
 

@@ -92,7 +92,6 @@ def follow(backscope, command, **environ):
 
 
 def cases(table):
-    """Return the rows of a table as parameters; `make test-all` alone runs the slow ones."""
     return [(slowly if "slow" in name else pytest.param)(*table[name], id=name) for name in table]
 
 

@@ -47,7 +47,6 @@ def printed_hints():
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
-    """Return a virtual environment in which all programs record their calls."""
     compileall.compile_dir(str(ROOT / "resetting"), quiet=1)  # as after a first run
     folder = tmp_path_factory.mktemp("environment") / "venv"
     venv.create(folder, with_pip=False, symlinks=True)
@@ -69,7 +68,6 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def built(postgres, environment, tmp_path_factory):
-    """Return a checkout whose database the tool has rebuilt: the model of all others."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with (shared / "lock").open("w") as lock:

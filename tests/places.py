@@ -61,7 +61,6 @@ class Installation(Postgres):
 
 @pytest.fixture(scope="session")
 def installation(built, postgres):
-    """Give a server that the tests may change, with the tables of the stand-in in `model`."""
     with throwaway() as variables:
         server = Installation(variables)
         server.sql("CREATE DATABASE home")

@@ -144,7 +144,6 @@ class World:
 
 
 def check_everywhere(pairs, steps_of, origin):
-    """Check that the same command finishes what was killed after any step, and that again."""
     everything = set(World(pairs).held)
     for first, second in itertools.product(range(7), range(4)):
         world = World(pairs)

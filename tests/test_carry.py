@@ -55,7 +55,8 @@ def test_rows_come_along_as_they_are_into_other_columns(backscope):
     edit(models, "\n    raw_refs = ", COLUMNS)
     append(models, MODELS)
     backscope.sql(ROWS)
-    backscope.postgres.sql(f"ALTER DATABASE {name} SET datestyle = 'SQL, DMY'")
+    for setting in ("datestyle = 'SQL, DMY'", "search_path = nowhere"):
+        backscope.postgres.sql(f"ALTER DATABASE {name} SET {setting}")
     before = backscope.sql(CACHED)
     said = backscope.done("rebuild --carry", FAST="").said
     for words in ("stray: 1 row", "sequences.text: '100%", "numeric(12,4) -> numeric(12,1)"):

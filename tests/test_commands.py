@@ -57,6 +57,8 @@ SWAPPED = lines(backups.swap_in(make.snapshot(), force=False))
 COPIED = [f"createdb -T scope scope.~0~ '{BUILDING}'", "cp -R migrations migrations.~0~"]
 CLEAR = ["flask clear-database"]
 CLEAR_COPY = ["env POSTGRES_DB=scope.~0~ flask clear-database"]
+MOVED_AWAY = make.snapshot(migrations=None)
+FOLDERLESS = [COPIED[0], *CLEAR_COPY, SWAPPED[0]]
 DROPS = ["dropdb scope.~2~", "dropdb scope.~1~", "rm -r migrations.~1~"]
 SOME = "WHERE id IN ('A000045', 'A000008')"
 DELETE = str(psql("scope", f'DELETE FROM "public"."sequences" {SOME}'))
@@ -73,6 +75,7 @@ ASKED = {
     "clear-far": (clear(FAR), CLEAR, "sequences: 3 rows"),
     "clear-production": (clear(PRODUCTION), CLEAR, "sequences: 3 rows"),
     "clear-keep-far": (clear(FAR, KEEP="1"), COPIED + CLEAR_COPY + SWAPPED, ""),
+    "clear-keep-folderless": (clear(MOVED_AWAY, KEEP="1"), FOLDERLESS, ""),
     "prune": (command("prune", BOTH), DROPS, "scope.~2~, scope.~1~"),
     "disposable-unseen": (command("disposable", UNSEEN), [MOVED[0], NEW[0]], "cannot be seen"),
     "sequences": (ids(["A000045"]), [DELETE], ""),
@@ -183,6 +186,8 @@ def test_status_names_what_differs_and_what_helps(capsys):
     for key in ("could run with PRODUCTION=1", "flask test would empty", "CARRY=1", "unflag"):
         assert key in said
     assert "N=1 backscope-reset prune" in said
+    command("status", THEIRS).show(COMMANDS)
+    assert "undo" not in capsys.readouterr().out
     assert "the same" in str(
         list(command("status", make.snapshot(app=App(differences=[]))).heading())
     )

@@ -67,4 +67,6 @@ def test_of_a_traceback_the_exception_is_shown(capsys):
     console.show_output(trace)
     console.show_output(["short", ""])
     assert capsys.readouterr().out.split() == ["ValueError:", "c", "short"]
+    console.show_target(make.settings({"APP_ENVIRONMENT": "production"}), "")
+    assert "as scope, production" in capsys.readouterr().out
     assert console.folded("a " * 60 + "\nlisted", "  ").count("\n") == 2

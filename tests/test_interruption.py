@@ -71,7 +71,6 @@ SESSIONS = "SELECT application_name FROM pg_stat_activity WHERE datname LIKE '{}
 
 
 def wait_until_loaded(folder, count):
-    """Wait until so many processes that have noted themselves sleep, as at a gate."""
     while True:
         stats = [Path("/proc", path.name, "stat") for path in folder.iterdir()]
         alive = [path for path in stats if path.exists()]

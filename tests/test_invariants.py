@@ -31,7 +31,6 @@ DRAWN = {
 
 @pytest.fixture
 def strangers(kept):
-    """Return what tells how databases are, those that are nobody's business included."""
     names = [name.format(kept.name) for name in STRANGERS]
     for name in names:
         kept.postgres.sql(f'CREATE DATABASE "{name}" TEMPLATE model OWNER scope')

@@ -33,7 +33,6 @@ def test_h42_a_name_taken_before_our_createdb_stays_theirs(backscope):
 
 
 def pairs(backscope):
-    """Return the oids, sequences and migrations of the current pair and of number 1."""
     databases, folders, name = backscope.mine(), backscope.folders(), backscope.name
     current = (databases[name], backscope.ids(), folders["migrations"])
     return current, (databases[f"{name}.~1~"], backscope.ids(1), folders["migrations.~1~"])

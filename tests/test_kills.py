@@ -46,7 +46,6 @@ def contents(backscope):
 
 
 def assert_settled(backscope):
-    """Assert that each database has the folder with its revision: nothing is half done."""
     folders, revisions = backscope.folders(), {}
     for name in contents(backscope):
         ((revision,),) = backscope.sql("SELECT version_num FROM alembic_version", name)

@@ -100,6 +100,8 @@ def test_two_resets_at_a_time_are_refused(run):
     run.inspector.inspect.return_value = WAITING
     command, _ = look.look(COMMANDS["undo"], run.options)
     assert type(command) is FinishSwap
+    run.inspector.inspect.return_value = replace(BEFORE, server=make.SERVER._replace(standby=True))
+    assert "standby" in outcome(run.run, Rebuild, COMMANDS)
 
 
 @cases("fields, seen, key", ENDS)
