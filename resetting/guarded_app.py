@@ -106,6 +106,7 @@ def describe_app(app, target, report):
         engines = list(migrate.db.engines.values())
         main = migrate.db.engine
     plain = type(main.dialect)(paramstyle="named")  # others write each % twice
+    plain._backslash_escapes = False  # as standard_conforming_strings, which is pinned, has it
     tables = [table for table, _ in sort_tables_and_constraints(metadata.tables.values())]
     for table in tables[:-1]:  # the last one has the constraints of a cycle
         columns = [describe_column(column, plain) for column in table.columns]
