@@ -48,7 +48,7 @@ class Clear(Command):
     def blocking_sessions(self):
         if self.keeps:
             return self.database.sessions
-        return [session for session in self.database.sessions if session.locks]
+        return self.database.locking_sessions
 
     def checks(self):
         yield from checks.check_exists(self.snapshot, self.options)
@@ -181,8 +181,7 @@ class Rebuild(Command):
             yield from backups.build(snapshot)
             if self.carries:
                 if self.force:
-                    locking = [session for session in self.database.sessions if session.locks]
-                    yield from terminate(snapshot, locking)
+                    yield from terminate(snapshot, self.database.locking_sessions)
                 compare = self.options.dry_run or not self.force
                 yield from copies.copy_rows(snapshot, compare)
             yield from backups.swap_in(snapshot, self.force)

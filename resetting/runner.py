@@ -197,7 +197,7 @@ class Run:
         hints = list(problem.hints)
         if self.signal:
             message = f"Interrupted by {self.signal}."
-        if self.options.on("FORCE") and self.command.blocking_sessions():
+        if self.command.force and self.command.blocking_sessions():
             message += " Sessions may have been terminated."
         try:
             now = self.inspector.inspect()

@@ -101,6 +101,11 @@ class Database:
         return self.oid != 0 and self.valid
 
     @property
+    def locking_sessions(self) -> Sequence[Session]:
+        """The sessions that lock a table."""
+        return [session for session in self.sessions if session.locks]
+
+    @property
     def seen_tables(self) -> Sequence[Table]:
         """The tables, as far as they can be seen."""
         if self.tables is None:
