@@ -4,12 +4,9 @@ First Backscope's page "Resetting the database" (doc/resetting-the-database.md) 
 command line. How a run goes is in `resetting/runner.py`.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
-from typing import Mapping, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
@@ -25,7 +22,7 @@ from resetting.commands.undo import Undo
 from resetting.commands.unflag import Unflag
 from resetting.environment import check_environment, find_checkout
 from resetting.options import parse, usage
-from resetting.problems import Failed, Problem, Refused, describe_fault, refuse
+from resetting.problems import Failed, Refused, describe_fault, refuse
 from resetting.snapshot import count, join
 from resetting.steps import flask, numbered
 
@@ -37,13 +34,8 @@ class Clear(Command):
     takes = ("SEQ", "KEEP", *Command.takes)
 
     @property
-    def swaps(self):
-        return self.options.on("KEEP")
-
-    @property
-    def keeps(self):
-        """Whether a copy of the pair is cleared, and then swapped in."""
-        return self.swaps and self.database.usable
+    def template(self):
+        return self.database.name
 
     def blocking_sessions(self):
         if self.keeps:
@@ -55,26 +47,17 @@ class Clear(Command):
         yield from checks.check_recreatable(self.snapshot)
         if self.keeps:
             yield from checks.check_privileges(self.snapshot, self.database)
-            yield from checks.check_template(self.snapshot, self.database)
-            yield from checks.check_unfinished_swap(self.snapshot)
+            yield from checks.check_template(self.database)
             yield from checks.check_beside(self.snapshot)
 
     def confirmation(self):
         rows = join(self.database.tables_with_rows)
-        if self.keeps or not rows or not self.needs_confirmation():
+        if self.keeps or not rows or not self.needs_confirmation:
             return ""
         return f"This clears all the stored data of {self.database.name}: {rows}."
 
     def alternatives(self):
         return [self.options.hint("keep them beside the new one", KEEP="1")]
-
-    @property
-    def extended_database(self):
-        return self.database.name
-
-    def heading(self):
-        if self.keeps:
-            yield "Kept as", self.snapshot.backup
 
     def steps(self):
         database = ""
@@ -93,10 +76,8 @@ class Clear(Command):
         self.check_cleared(now.beside)
 
     def verify(self, now):
-        self.check_cleared(now.database)
         done = f"{now.database.name} is cleared"
-        known = {table.oid for table in self.database.seen_tables}
-        stored = [table for table in now.database.tables_with_rows if table.oid not in known]
+        stored = self.check_cleared(now.database)
         if stored:
             done += f"; stored since: {join(stored)}"
         if self.keeps:
@@ -105,21 +86,20 @@ class Clear(Command):
         return done
 
     def check_cleared(self, cleared):
-        """Raise Failed if a database still has rows, or has lost some of its structure."""
+        """Return what was stored since; raise Failed if rows are left, or structure was lost."""
         rebuild = self.options.hint("create it from the models", "rebuild", KEEP="1")
         comparison.check_seen(cleared)
-        known = {table.oid for table in self.database.seen_tables}
+        known = {table.oid for table in self.database.tables}
         left = [table for table in cleared.tables_with_rows if table.oid in known]
-        if left and known == {table.oid for table in cleared.seen_tables}:
-            status = self.options.hint("see what there is", "status")
-            raise Failed(Problem("Backscope took no action.", status))
+        if left and known == {table.oid for table in cleared.tables}:
+            raise Failed("Backscope took no action.")
         if left:
-            message = f"Not in the models, so not cleared: {join(left)}."
-            raise Failed(Problem(message, rebuild))
+            raise Failed(f"Not in the models, so not cleared: {join(left)}.", rebuild)
         lost = comparison.lost_structure(self.database, cleared)
         if lost:
             message = "It is cleared, but made as today's models are. These are gone:"
-            raise Failed(Problem("\n".join([message, *lost]), rebuild))
+            raise Failed("\n".join([message, *lost]), rebuild)
+        return [table for table in cleared.tables_with_rows if table.oid not in known]
 
 
 class Rebuild(Command):
@@ -130,22 +110,13 @@ class Rebuild(Command):
     uses_app = True
 
     @property
-    def swaps(self):
-        return self.options.on("KEEP") or self.options.on("CARRY")
-
-    @property
-    def keeps(self):
-        """Whether the new pair is built beside the current one."""
-        return self.swaps and self.database.usable
-
-    @property
     def carries(self):
         """Whether the rows are copied."""
         return self.keeps and self.options.on("CARRY")
 
     def checks(self):
         yield from checks.check_privileges(self.snapshot, self.database)
-        yield from checks.check_template(self.snapshot, backups.template(self.snapshot))
+        yield from checks.check_template(backups.template(self.snapshot))
         yield from checks.check_unfinished_swap(self.snapshot)
         if self.carries:
             yield from checks.check_copyable(self.snapshot, self.options)
@@ -160,16 +131,11 @@ class Rebuild(Command):
         return f"This wipes out the entire structure and contents of {name}: {contents}."
 
     def alternatives(self):
-        keep = self.options.hint("keep it beside the new one", KEEP="1")
-        return [keep, self.options.hint("keep it and copy the rows", CARRY="1")]
-
-    @property
-    def extended_database(self):
-        return backups.template(self.snapshot).name
+        yield self.options.hint("keep it beside the new one", KEEP="1")
+        yield self.options.hint("keep it and copy the rows", CARRY="1")
 
     def heading(self):
-        if self.keeps:
-            yield "Kept as", self.snapshot.backup
+        yield from super().heading()
         if self.carries:
             yield from copies.describe_copy(self.snapshot)
         if self.snapshot.migrations is not None:
@@ -203,40 +169,28 @@ class Rebuild(Command):
     def verify(self, now):
         new = now.database
         comparison.check_structure(new, self.snapshot.app.models)
-        if self.keeps:
-            comparison.check_swapped(self.snapshot, now)
         verb = "set up"
         if self.database.oid:
             verb = "rebuilt"
-        tables = count(len(new.seen_tables), "table")
+        tables = count(len(new.tables), "table")
         done = f"{new.name} is {verb}: {tables} at revision {new.revision}"
+        if self.keeps:
+            comparison.check_swapped(self.snapshot, now)
         if self.carries:
-            copied = join(table for _, table in copies.rows_to_copy(self.snapshot))
-            done += f"; copied {copied}"
-        later = self.stored_later(now)
-        if later:
-            done += f"; changed meanwhile, perhaps only in {self.snapshot.backup}: {join(later)}"
+            copied = [table for _, table in copies.rows_to_copy(self.snapshot)]
+            done += f"; copied {join(copied)}"
+            kept = now.backups[self.snapshot.number]
+            later = comparison.describe_changes(self.database, kept)
+            if later:
+                done += f"; changed meanwhile, perhaps only in {kept.name}: {join(later)}"
         return done
 
-    def stored_later(self, now):
-        """Return which rows of the kept database were stored after they were copied."""
-        if not self.carries:
-            return []
-        kept = now.backups[self.snapshot.number]
-        return comparison.describe_changes(self.database, kept)
 
-    def hints_afterwards(self, now):
-        if not self.stored_later(now):
-            return []
-        undo = self.options.hint("swap that one in again", "undo", N=str(self.snapshot.number))
-        return [undo, self.options.hint("copy its rows once more, then", CARRY="1")]
+KINDS = (Status, Clear, Unflag, Rebuild, Undo, Prune, Disposable)
+COMMANDS = {kind.__name__.lower(): kind for kind in KINDS}
 
 
-KINDS: Sequence[type[Command]] = (Status, Clear, Unflag, Rebuild, Undo, Prune, Disposable)
-COMMANDS: Mapping[str, type[Command]] = {kind.__name__.lower(): kind for kind in KINDS}
-
-
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments, environ):
     """Run a command line; return the exit status: 0, 1, 2 or 130."""
     console.allow_any_character()
     try:
@@ -244,22 +198,23 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             console.say(usage(COMMANDS))
             return 0
         options = parse(arguments, COMMANDS, environ)
-        refuse(check_environment(options, find_checkout(options)))
+        checkout = find_checkout(options)
+        refuse(check_environment(options, checkout))
         from resetting.runner import Run  # its packages are known to load now
 
         kind = COMMANDS[options.command]
         if kind is Clear and options.sequences:
             kind = ClearSequences
-        Run(options).run(kind, COMMANDS)
+        Run(options).run(kind, COMMANDS, checkout)
         return 0
     except Refused as error:
         console.say("\nNothing was changed.", console.BOLD, error=True)
-        for problem in error.problems:
+        for problem in error.args:
             console.show(problem)
         return 2
     except Failed as error:
         console.say(error=True)
-        console.show(error.problem, console.RED)
+        console.show(error.args[0], console.RED)
         return error.status
     except Exception as error:  # no traceback reaches a user
         console.say(f"\n{describe_fault(error)}", error=True)

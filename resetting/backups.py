@@ -1,22 +1,19 @@
 """Pairs of a database and its migrations under one number: build beside, swap, drop."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Sequence
 
 from .migrations import WAITING, fits, swap_moves
-from .snapshot import BUILDING, Database, Snapshot
-from .steps import Step, Steps, flask, identifier, literal, move, numbered, psql, quote
+from .snapshot import BUILDING, Database
+from .steps import Step, flask, identifier, literal, move, numbered, psql, quote
 
 
-def set_migrations_aside(snapshot: Snapshot) -> Steps:
+def set_migrations_aside(snapshot):
     """Yield the step that renames `migrations`."""
     if snapshot.migrations is not None:
         yield Step(["mv", "migrations", numbered("migrations", snapshot.number)])
 
 
-def build(snapshot: Snapshot) -> Steps:
+def build(snapshot):
     """Yield what builds a pair beside the current one; its number is 0."""
     name = snapshot.beside.name
     yield from remove_beside(snapshot, snapshot.beside.oid)
@@ -26,7 +23,7 @@ def build(snapshot: Snapshot) -> Steps:
         yield flask("db", subcommand, "-d", WAITING, database=name, title=title)
 
 
-def remove_beside(snapshot: Snapshot, oid: int) -> Steps:
+def remove_beside(snapshot, oid):
     """Yield what removes the pair that is built beside the others, if the database has this oid.
 
     The folder goes first: without a database of that number it is in the middle of a swap.
@@ -36,14 +33,11 @@ def remove_beside(snapshot: Snapshot, oid: int) -> Steps:
         yield dropdb(snapshot.beside.name, force=True)
 
 
-def copy(snapshot: Snapshot, force: bool) -> Steps:
+def copy(snapshot, force):
     """Yield what builds a copy of the current pair beside it."""
     yield from remove_beside(snapshot, snapshot.beside.oid)
     name = snapshot.database.name
-    beside = snapshot.beside.name
-    argv = ["createdb", "-T", name, beside, BUILDING]
-    title = f"createdb -T {quote(name)} {quote(beside)}"
-    step = Step(argv, title=title, database=beside, creates=True)
+    step = create(["-T", name], snapshot.beside.name, BUILDING)
     if force:
         step = terminating_sessions(snapshot, step, [name])
     yield step
@@ -51,62 +45,52 @@ def copy(snapshot: Snapshot, force: bool) -> Steps:
         yield Step(["cp", "-R", "migrations", WAITING])
 
 
-def swap_in(snapshot: Snapshot, force: bool, moves: bool = True) -> Steps:
+def swap_in(snapshot, force, moves=True):
     """Yield what makes the new pair the current one; the one that was current is kept.
 
     It `moves` a folder of migrations, unless none was built.
     """
     name = snapshot.database.name
     pairs = [(name, snapshot.backup), (snapshot.beside.name, name)]
-    yield rename(snapshot, pairs, force, building=name)
+    ready = f"COMMENT ON DATABASE {identifier(name)} IS NULL"
+    yield rename(snapshot, f"rename {name} to {snapshot.backup}", pairs, force, ready)
     if snapshot.migrations is not None:
         yield move("migrations", numbered("migrations", snapshot.number))
     if moves:
         yield move(WAITING, "migrations")
 
 
-def swap_back(snapshot: Snapshot, number: int, force: bool) -> Steps:
+def swap_back(snapshot, number, force):
     """Yield what swaps a backup and the current pair."""
     current = snapshot.database
     backup = snapshot.backups[number]
     waiting = snapshot.beside.name
-    backups = dict(snapshot.backups)
-    migrations = snapshot.migrations
-    if current.oid:
-        pairs = [(current.name, waiting), (backup.name, current.name), (waiting, backup.name)]
-        backups[number] = current
-    else:
+    swapped = replace(snapshot, database=backup, backups={**snapshot.backups, number: current})
+    pairs = [(current.name, waiting), (backup.name, current.name), (waiting, backup.name)]
+    if not current.oid:
         pairs = [(backup.name, current.name)]
-        del backups[number]
-        if number in snapshot.folders and not fits(backup, migrations):
+        del swapped.backups[number]
+        if number in snapshot.folders and not fits(backup, snapshot.migrations):
             yield from set_migrations_aside(snapshot)
-            migrations = None
+            swapped = replace(swapped, migrations=None)
     yield from remove_beside(snapshot, snapshot.beside.oid)
-    yield rename(snapshot, pairs, force)
-    swapped = replace(snapshot, database=backup, backups=backups, migrations=migrations)
+    yield rename(snapshot, f"swap {current.name} and {backup.name}", pairs, force)
     yield from swap_moves(swapped, number)
 
 
-def rename(
-    snapshot: Snapshot, pairs: Sequence[tuple[str, str]], force: bool, building: str = ""
-) -> Step:
-    """Return the step that renames databases in one transaction; `building` is ready then."""
-    statements = []
+def rename(snapshot, title, pairs, force, *statements):
+    """Return the step that renames databases, in one transaction with other statements."""
+    renames = []
     for old, new in pairs:
-        statements.append(f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)}")
-    if building:
-        statements.append(f"COMMENT ON DATABASE {identifier(building)} IS NULL")
-    renames = [f"{old} to {new}" for old, new in pairs]
-    title = f"rename {', '.join(renames)}"
-    if len(pairs) == 3:
-        title = f"swap {pairs[0][0]} and {pairs[1][0]}"
-    step = psql(snapshot.server.maintenance, *statements, title=title, commits=True)
+        renames.append(f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)}")
+    maintenance = snapshot.server.maintenance
+    step = psql(maintenance, *renames, *statements, title=title, commits=True)
     if force:
         return terminating_sessions(snapshot, step, [old for old, _ in pairs])
     return step
 
 
-def terminating_sessions(snapshot: Snapshot, step: Step, databases: Sequence[str]) -> Step:
+def terminating_sessions(snapshot, step, databases):
     """Return a step while which all sessions of some databases are terminated.
 
     It takes a lock at which who connects has to wait, and then waits five seconds for the
@@ -118,25 +102,18 @@ def terminating_sessions(snapshot: Snapshot, step: Step, databases: Sequence[str
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         f" WHERE usename IS NOT NULL AND datname IN ({names})"
     )
-    meanwhile = psql(snapshot.server.maintenance, "SELECT pg_sleep(1)", terminate)
-    return replace(step, meanwhile=meanwhile)
+    later = psql(snapshot.server.maintenance, "SELECT pg_sleep(1)", terminate)
+    return replace(step, argv=later.argv, pipe_to=step, may_fail=True)
 
 
-def drop_pair(database: Database, number: int, folder: bool, force: bool) -> Steps:
-    """Yield what removes a backup and, if that is its own, the folder of its migrations."""
-    yield dropdb(database.name, force)
-    if folder:
-        yield Step(["rm", "-r", numbered("migrations", number)])
-
-
-def dropdb(name: str, force: bool) -> Step:
+def dropdb(name, force):
     """Return the step that drops a database."""
     if force:
         return Step(["dropdb", "--force", name])
     return Step(["dropdb", name])
 
 
-def wanted_locale(snapshot: Snapshot) -> Sequence[str]:
+def wanted_locale(snapshot):
     """Return the encoding and locale of a new database: those of the old one; a first is UTF8."""
     if snapshot.database.locale:
         return snapshot.database.locale
@@ -145,7 +122,7 @@ def wanted_locale(snapshot: Snapshot) -> Sequence[str]:
     return ["UTF8", "C", "C"]  # a locale has an encoding
 
 
-def template(snapshot: Snapshot) -> Database:
+def template(snapshot):
     """Return the database that a new one is a copy of (CREATE DATABASE).
 
     What differs from template1 needs template0. So does a server without a database postgres,
@@ -157,18 +134,20 @@ def template(snapshot: Snapshot) -> Database:
     return snapshot.template
 
 
-def createdb(snapshot: Snapshot, name: str, comment: str = "") -> Step:
-    """Return the step that creates a database like the old one."""
-    argv = ["createdb"]
+def createdb(snapshot, name, *comment):
+    """Return the step that creates a database like the old one, perhaps with a comment."""
+    options = []
     locale = wanted_locale(snapshot)
     if locale != snapshot.template.locale:
         encoding, collate, ctype = locale
-        argv += ["-E", encoding, f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
+        options = ["-E", encoding, f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
     if template(snapshot) != snapshot.template:
-        argv += ["-T", "template0"]
-    argv.append(name)
-    title = ""
-    if comment:
-        title = f"createdb {quote(name)}"
-        argv.append(comment)
-    return Step(argv, title=title, database=name, creates=True)
+        options += ["-T", "template0"]
+    return create(options, name, *comment)
+
+
+def create(options, name, *comment):
+    """Return a step of createdb; the screen does not show the comment."""
+    argv = ["createdb", *options, name]
+    title = " ".join(quote(word) for word in argv)
+    return Step([*argv, *comment], title=title, database=name, creates=True)

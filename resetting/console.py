@@ -4,12 +4,12 @@ import os
 import shutil
 import sys
 import textwrap
+import time
 from pathlib import Path
-from typing import Callable, Iterable, Sequence, TextIO
 
-from .problems import Hint, Problem, Refused
-from .settings import NON_SECRET_VARIABLES, Settings
-from .steps import Step, quote, tilde
+from .problems import Problem, Refused
+from .settings import NON_SECRET_VARIABLES
+from .steps import quote, tilde
 
 WIDTH = 80
 LABEL_WIDTH = 13
@@ -20,20 +20,20 @@ RED = 31
 GREEN = 32
 
 
-def is_plain(stream: TextIO) -> bool:
+def is_plain(stream):
     """Return whether a stream is to have no colours and nothing that moves."""
     dumb = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
     return dumb or not stream.isatty()
 
 
-def allow_any_character() -> None:
+def allow_any_character():
     """Have what the terminal's encoding lacks printed as an escape."""
     for stream in (sys.stdout, sys.stderr):
         if stream:
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            stream.reconfigure(errors="backslashreplace")
 
 
-def say(text: str = "", colour: int = 0, end: str = "\n", error: bool = False) -> None:
+def say(text="", colour=0, end="\n", error=False):
     """Print, in an ANSI colour on a terminal; a reader that has gone does not stop a reset."""
     stream = sys.stdout
     if error:
@@ -46,53 +46,43 @@ def say(text: str = "", colour: int = 0, end: str = "\n", error: bool = False) -
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def folded(text: str, margin: str = "") -> str:
-    """Return sentences in lines of a terminal's usual width, all but the first behind a margin.
-
-    A list below them is indented.
-    """
-    lines: list[str] = []
-    width = WIDTH - len(margin) - 2
+def folded(text, margin=""):
+    """Return sentences in lines of a usual width behind a margin; a list below is indented."""
+    parts = []
+    indent = margin
     for line in text.splitlines():
-        indent = margin
-        if lines:
-            indent += "  "
-        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False):
-            lines.append(f"{indent}{part}")
-    return "\n".join(lines)[len(margin) :]
+        wrapper = textwrap.TextWrapper(
+            WIDTH - 2, indent, indent, break_long_words=False, break_on_hyphens=False
+        )
+        parts.append(wrapper.fill(line))
+        indent = margin + "  "
+    return "\n".join(parts)
 
 
-def show_hints(hints: Iterable[Hint], error: bool = False) -> None:
+def show_hints(hints, error=False):
     """Print commands that help, each alone on its line below its purpose."""
     for hint in hints:
-        say(f"    To {hint.purpose}:", error=error)
-        say(f"      {hint.command}", error=error)
+        say(f"    To {hint.purpose}:\n      {hint.command}", error=error)
 
 
-def show(problem: Problem, colour: int = 0, error: bool = True) -> None:
+def show(problem, colour=0, error=True):
     """Print a problem, and what helps."""
-    margin = "  "
-    if colour:
-        margin = ""
-    say(margin + folded(problem.message, margin), colour, error=error)
+    say(folded(problem.message, "  "), colour, error=error)
     show_hints(problem.hints, error)
 
 
-def row(label: str, text: str) -> None:
+def row(label, text):
     """Print a row of the heading."""
     say(label.ljust(LABEL_WIDTH), BOLD, end="")
-    say(folded(text, "".ljust(LABEL_WIDTH)))
+    say(folded(text, "".ljust(LABEL_WIDTH)).lstrip())
 
 
-def show_target(settings: Settings, commit: str) -> None:
+def show_target(settings, commit):
     """Print which checkout and which database this is about, before it is inspected."""
     checkout = tilde(settings.checkout)
+    environment = tilde(Path(sys.prefix)).removeprefix(f"{checkout}/")
     if commit:
         checkout += f" ({commit})"
-    prefix = Path(sys.prefix)
-    environment = tilde(prefix)
-    if settings.checkout in prefix.parents:
-        environment = str(prefix.relative_to(settings.checkout))
     row("Backscope", f"{checkout}, venv {environment}")
     database = f"{settings.database} on {settings.server_label} as {settings.user}"
     kind = settings.values["APP_ENVIRONMENT"]
@@ -104,18 +94,7 @@ def show_target(settings: Settings, commit: str) -> None:
         row("", f"{name} is {settings.values[name]} here, {in_dotenv} in .env")
 
 
-def show_output(lines: Sequence[str]) -> None:
-    """Print the last lines of a command; of a traceback, the exception."""
-    shown = [line for line in lines if line.strip()][-SHOWN_LINES:]
-    _, traceback, exception = "\n".join(lines).rpartition("Traceback (most recent call last):")
-    if traceback:
-        trace = exception.splitlines()
-        shown = [line for line in trace if line.strip() and not line.startswith("  ")][:8]
-    for line in shown:
-        say(f"      {line[:1000]}")
-
-
-def confirm(sentence: str, answer: str, ways: Sequence[Hint], beforehand: Hint) -> None:
+def confirm(sentence, answer, ways, beforehand):
     """Have `answer` typed; raise Refused if nobody sees the question, or another is typed."""
     say()
     say(folded(sentence), BOLD)
@@ -123,16 +102,16 @@ def confirm(sentence: str, answer: str, ways: Sequence[Hint], beforehand: Hint) 
         message = "The question cannot be asked, as this is not a terminal."
         raise Refused(Problem(message, *ways, beforehand))
     show_hints(ways)
-    wanted = "the database name"
-    if "@" in answer:
-        wanted = answer
+    wanted = answer
+    if "@" not in answer:
+        wanted = "the database name"
     say(f"Type {wanted} to continue: ", end="")
     typed = sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
     if typed != answer:
         raise Refused(Problem(f"What was typed is not {answer}."))
 
 
-def show_dry_run(steps: Iterable[Step], settings: Settings) -> None:
+def show_dry_run(steps, settings):
     """Print the commands, with their server, as a shell can run them; it stops at a failure.
 
     Each line ends with &&, so that lines may be joined.
@@ -162,10 +141,12 @@ def show_dry_run(steps: Iterable[Step], settings: Settings) -> None:
 class StepLine:
     """The line of a step: what runs, then how long it took."""
 
-    def __init__(self, head: str, step: Step, verbose: bool) -> None:
+    def __init__(self, head, step, verbose):
         """Print it before the step runs; `apart` from its output, if that is to be shown."""
-        self.rows = step.rows
+        self.step = step
+        self.began = time.monotonic()
         self.seconds = 0
+        self.shown = 0
         self.apart = verbose or step.interactive
         self.text = f"{head}{step}"
         if step.title and not verbose:
@@ -175,25 +156,39 @@ class StepLine:
         else:
             say(self.text.ljust(STEP_WIDTH), end="")
 
-    def tick(self, seconds: int, copied_rows: Callable[[], int]) -> None:
-        """Count the seconds, and the rows of a copy, once a second."""
-        if seconds <= self.seconds or self.apart or is_plain(sys.stdout):
-            return
-        self.seconds = seconds
-        text = self.text
-        if self.rows:
-            title = text.rpartition(":")[0]
-            text = f"{title}: {copied_rows():,} of {self.rows:,}"
-        say(f"\r\x1b[K{text[: WIDTH - 9].ljust(STEP_WIDTH)} {seconds:4} s", end="")
-
-    def end(self, seconds: float, failed: bool) -> None:
-        """Print how long the step took, and whether it failed."""
+    def tick(self, printed, copied_rows):
+        """Show what was printed; else count the seconds, and the rows of a copy, once a second."""
+        seconds = int(time.monotonic() - self.began)
         if self.apart:
-            say("".ljust(STEP_WIDTH), end="")
+            say("".join(printed[self.shown :]), end="")
+            self.shown = len(printed)
+        elif seconds > self.seconds and not is_plain(sys.stdout):
+            self.seconds = seconds
+            text = self.text
+            if self.step.rows:
+                title = text.rpartition(":")[0]
+                text = f"{title}: {copied_rows():,} of {self.step.rows:,}"
+            say(f"\r\x1b[K{text[: WIDTH - 9].ljust(STEP_WIDTH)} {seconds:4} s", end="")
+
+    def end(self, failed):
+        """Print how long the step took, and whether it failed."""
+        text = ""
+        if self.apart:
+            text = "".ljust(STEP_WIDTH)
         elif self.seconds:
-            say("\r\x1b[K" + self.text.ljust(STEP_WIDTH), end="")
-        say(f" {seconds:4.1f} s", end="")
+            text = "\r\x1b[K" + self.text.ljust(STEP_WIDTH)
+        say(f"{text} {time.monotonic() - self.began:4.1f} s", end="")
         if failed:
             say("  failed", RED)
         else:
             say()
+
+    def explain(self, printed):
+        """Print the whole command, and its last lines or, of a traceback, the exception."""
+        lines = [str(self.step), *printed.splitlines()]
+        _, traceback, exception = printed.rpartition("Traceback (most recent call last):")
+        if traceback:
+            lines = [line for line in exception.splitlines() if not line.startswith("  ")][:9]
+        for line in lines[-SHOWN_LINES:]:
+            if line.strip() and not self.apart:
+                say(f"      {line[:1000]}")

@@ -1,14 +1,10 @@
 """The rows that come along: which tables and columns are copied, and the steps."""
 
-from __future__ import annotations
-
-from typing import Iterator, Sequence
-
-from .snapshot import Model, Snapshot, Table
-from .steps import Steps, identifier, literal, psql
+from .snapshot import join
+from .steps import identifier, literal, psql
 
 
-def rows_to_copy(snapshot: Snapshot) -> list[tuple[Model, Table]]:
+def rows_to_copy(snapshot):
     """Return the tables that the models and the database both have, parents first."""
     found = []
     for model in snapshot.app.models:
@@ -18,54 +14,43 @@ def rows_to_copy(snapshot: Snapshot) -> list[tuple[Model, Table]]:
     return found
 
 
-def not_copied(snapshot: Snapshot) -> Sequence[str]:
-    """Return what of the database the models have no place for: rows, columns, other objects."""
+def not_copied(snapshot):
+    """Yield what of the database the models have no place for: rows, columns, other objects."""
     models = {table.oid: model for model, table in rows_to_copy(snapshot)}
-    found = []
     for table in snapshot.database.tables_with_rows:
         if table.oid not in models:
-            found.append(str(table))
+            yield str(table)
             continue
         columns = {column.name for column in models[table.oid].columns}
         for column in table.columns:
             if column not in columns:
-                found.append(f"column {table.label}.{column}")
+                yield f"column {table.label}.{column}"
     for kind, number in snapshot.database.other_objects.items():
-        found.append(f"{kind}s: {number}")
-    return found
+        yield f"{kind}s: {number}"
 
 
-def filled_columns(model: Model, table: Table) -> dict[str, str]:
+def filled_columns(model, table):
     """Return the columns that are new and must not be null, with the models' default as SQL."""
-    return {
-        column.name: column.fill
-        for column in model.columns
-        if column.required and column.fill is not None and column.name not in table.columns
-    }
+    new = [column for column in model.columns if column.name not in table.columns]
+    return {column.name: column.fill for column in new if column.fill is not None}
 
 
-def describe_filled(snapshot: Snapshot) -> list[str]:
-    """Return with what new columns of tables that hold rows are filled."""
-    found = []
+def describe_filled(snapshot):
+    """Yield with what new columns of tables that hold rows are filled."""
     for model, table in rows_to_copy(snapshot):
-        if table.rows:
-            for name, value in filled_columns(model, table).items():
-                found.append(f"{model}.{name}: {value}")
-    return found
+        for name, value in filled_columns(model, table).items():
+            if table.rows:
+                yield f"{model}.{name}: {value}"
 
 
-def describe_copy(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+def describe_copy(snapshot):
     """Yield what the heading says of a copy that is not like the old one."""
-    for label, parts in (
-        ("Not copied", not_copied(snapshot)),
-        ("Filled", describe_filled(snapshot)),
-        ("Types", snapshot.app.type_changes),
-    ):
-        if parts:
-            yield label, ", ".join(parts)
+    yield "Not copied", join(not_copied(snapshot))
+    yield "Filled", join(describe_filled(snapshot))
+    yield "Types", join(snapshot.app.type_changes)
 
 
-def copy_rows(snapshot: Snapshot, compare: bool) -> Steps:
+def copy_rows(snapshot, compare):
     """Yield a step for each table that copies its rows into what is built.
 
     A shell does not notice that the first psql of a pipe has failed; so the second one can
@@ -99,18 +84,14 @@ def copy_rows(snapshot: Snapshot, compare: bool) -> Steps:
         )
 
 
-def continue_generators(model: Model, table: Table, new: str) -> Iterator[str]:
+def continue_generators(model, table, new):
     """Yield the statements after which the generators of keys go on where they were."""
     for column in model.columns:
-        if not column.increment:
-            continue
         key = identifier(column.name)
-        bounds = [f"max({key})"]
-        choose = "greatest"
+        last = table.sequence_values.get(column.name, "NULL")
+        bound = f"greatest(max({key}), {last})"
         if column.increment < 0:
-            bounds = [f"min({key})"]
-            choose = "least"
-        if column.name in table.sequence_values:
-            bounds.append(str(table.sequence_values[column.name]))
+            bound = f"least(min({key}), {last})"
         sequence = f"pg_get_serial_sequence({literal(new)}, {literal(column.name)})"
-        yield f"SELECT setval({sequence}, {choose}({', '.join(bounds)})) FROM {new}"
+        if column.increment:
+            yield f"SELECT setval({sequence}, {bound}) FROM {new}"

@@ -9,10 +9,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterable, Mapping, Sequence
 
-from .options import Options
-from .problems import Hint, Problem, Problems, Refused
+from .problems import Hint, Problem, Refused
 from .steps import tilde
 
 TOOL = Path(__file__).resolve().parent.parent
@@ -20,7 +18,7 @@ PACKAGES = ("dotenv", "psycopg2", "sh")
 CLIENT_PROGRAMS = ("psql", "createdb", "dropdb")
 
 
-def find_checkout(options: Options) -> Path:
+def find_checkout(options):
     """Return the Backscope checkout that is meant; raise Refused if it is none."""
     path = Path(options["BACKSCOPE_DIR"] or ".").expanduser().resolve()
     if not (path / "flaskr/config.py").is_file():
@@ -29,42 +27,40 @@ def find_checkout(options: Options) -> Path:
     return path
 
 
-def check_environment(options: Options, checkout: Path) -> Problems:
+def check_environment(options, checkout):
     """Yield why this interpreter cannot be that of Backscope's environment."""
-    named = options.environ.get("PYTHON", "")
-    active = options.environ.get("VIRTUAL_ENV", "")
+    named = options.environ.get("PYTHON")
+    active = Path(options.environ.get("VIRTUAL_ENV") or sys.prefix)
     prefix = Path(sys.prefix)
-    in_environment = sys.prefix != sys.base_prefix or (prefix / "conda-meta").is_dir()
+    meant = named or sys.prefix != sys.base_prefix or (prefix / "conda-meta").is_dir()
     has_flask = os.access(Path(sys.executable).with_name("flask"), os.X_OK)
-    usable = has_flask and (in_environment or bool(named))
     broken = list(check_packages())
     if ":" in str(TOOL):
         hint = Hint(f"mv {tilde(TOOL)} NAME", "give it another name")
-        message = f"{tilde(TOOL)} has a colon in its name, which FLASK_APP cannot hold."
-        yield Problem(message, hint)
-    elsewhere = active and Path(active).resolve() != prefix.resolve()
-    if elsewhere and (broken or not usable or not named):
-        yield check_active(options, Path(active))
-    elif usable:
+        yield Problem(f"{tilde(TOOL)} has a colon, which FLASK_APP cannot hold.", hint)
+    usable_by_name = named and has_flask and not broken
+    if active.resolve() != prefix.resolve() and not usable_by_name:
+        yield check_active(options, active)
+    elif has_flask and meant:
         yield from broken
-    elif in_environment or named:
+    elif has_flask:
+        use = options.hint("use this Python, which has flask", PYTHON=sys.executable)
+        yield Problem("No virtual environment is active.", activation(checkout), use)
+    elif meant:
         message = f"{tilde(Path(sys.executable))} has no flask, so it is not Backscope's."
-        backscopes = install_command(checkout / "requirements.txt")
-        yield Problem(message, activation(checkout), Hint(backscopes, "make it Backscope's"))
+        install = install_command(checkout / "requirements.txt")
+        yield Problem(message, activation(checkout), Hint(install, "make it Backscope's"))
     else:
-        hints = [activation(checkout)]
-        if has_flask:
-            hints.append(options.hint("use this Python, which has flask", PYTHON=sys.executable))
-        yield Problem("No virtual environment is active.", *hints)
+        yield Problem("No virtual environment is active.", activation(checkout))
 
 
-def check_active(options: Options, active: Path) -> Problem:
+def check_active(options, active):
     """Return why the interpreter of the active environment is not the one that runs this."""
     python = active / "bin/python"
     if not python.exists():
         recreate = f"{tilde(Path(sys.executable))} -m venv --clear {tilde(active)}"
         gone = tilde(Path(os.path.realpath(python)))
-        message = f"The environment {tilde(active)} is active, but its Python is gone: {gone}"
+        message = f"{tilde(active)} is active, but its Python is gone: {gone}"
         return Problem(message, Hint(recreate, "recreate it; then install what it had"))
     here = f"python3 is {tilde(Path(sys.executable))}"
     if options.environ.get("PYTHON"):
@@ -73,19 +69,18 @@ def check_active(options: Options, active: Path) -> Problem:
     return Problem(message, options.hint("use the active one", PYTHON=str(python)))
 
 
-def activation(checkout: Path) -> Hint:
+def activation(checkout):
     """Return the hint that activates Backscope's own environment."""
-    found = sorted([*checkout.glob("*/bin/activate"), *checkout.glob(".*/bin/activate")])
     folder = checkout / ".venv"
-    if found:
-        folder = found[0].parent.parent
+    for script in sorted(checkout.glob("*/bin/activate"), reverse=True):
+        folder = script.parent.parent
     command = f". {tilde(folder)}/bin/activate"
     if (folder / "bin/python").exists():
         return Hint(command, "activate Backscope's own")
     return Hint(f"python3 -m venv --clear {tilde(folder)} && {command}", "make one and activate it")
 
 
-def check_packages() -> Problems:
+def check_packages():
     """Yield which of the packages that the tool needs are not there or do not load."""
     for module in PACKAGES:
         try:
@@ -98,7 +93,7 @@ def check_packages() -> Problems:
             yield Problem(message, Hint(install, "install it"))
 
 
-def install_command(requirements: Path, *flags: str) -> str:
+def install_command(requirements, *flags):
     """Return the command that installs into this very environment, which may have no pip.
 
     uv's has a line `uv = ...` in its pyvenv.cfg (uv's manual, "Using environments").
@@ -113,12 +108,12 @@ def install_command(requirements: Path, *flags: str) -> str:
     return " ".join([installer, *flags, "-r", tilde(requirements)])
 
 
-def installed_programs(path: str) -> Sequence[str]:
+def installed_programs(path):
     """Return those of PostgreSQL's client programs that are on a PATH."""
     return [name for name in CLIENT_PROGRAMS if shutil.which(name, path=path)]
 
 
-def current_commit(checkout: Path) -> str:
+def current_commit(checkout):
     """Return the commit that is checked out; "" where there is no git, or no checkout of it."""
     git = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
     try:
@@ -127,7 +122,7 @@ def current_commit(checkout: Path) -> str:
         return ""
 
 
-def find_backups(stem: str, names: Iterable[str]) -> Mapping[int, str]:
+def find_backups(stem, names):
     """Return the names that are backups of a stem, by their numbers."""
     pattern = re.compile(re.escape(stem) + r"\.~(0|[1-9][0-9]*)~")
     found = {}
@@ -138,8 +133,13 @@ def find_backups(stem: str, names: Iterable[str]) -> Mapping[int, str]:
     return found
 
 
-def read_revisions(folder: Path) -> frozenset[str]:
-    """Return the revisions in a folder of migrations (Alembic, "Create a Migration Script")."""
+def read_revisions(folder):
+    """Return the revisions in a folder of migrations, None if there is none.
+
+    They are in its scripts (Alembic, "Create a Migration Script").
+    """
+    if not os.path.lexists(folder):
+        return None
     texts = []
     for path in folder.glob("versions/*.py"):
         with contextlib.suppress(OSError):

@@ -25,20 +25,15 @@ def describe_mismatch(connection, target):
         cursor = connection.cursor()
         cursor.execute(IDENTITY)
         started, database, user, oid = cursor.fetchone()
-        for statement in target["session"]:  # an engine may have options of its own
-            cursor.execute(statement)
-        connection.commit()
+        connection.rollback()
     except Exception as error:  # it is no PostgreSQL, or none that answers
         name = type(error).__name__
         return f"Backscope opened something that is not {expected} ({name})."
-    same_server = started == target["started"]
-    same_name = (database, user) == (target["database"], target["user"])
-    same_oid = target["oid"] in (0, oid)
-    if same_server and same_name and same_oid:
-        return ""
     found = f"{database} as {user}"
-    if not same_server:
+    if started != target["started"]:
         found += " on another server"
+    if found == expected and target["oid"] in (0, oid):
+        return ""
     return f"Backscope opened {found} (oid {oid}), not {expected}."
 
 
@@ -140,12 +135,12 @@ def describe_column(column, dialect):
         increment = 1
     if column.identity is not None:
         increment = column.identity.increment or 1
+    optional = column.nullable or column.server_default is not None or increment != 0
     fill = None
-    if getattr(column.default, "is_scalar", False):
+    if not optional and getattr(column.default, "is_scalar", False):
         with contextlib.suppress(Exception):  # a type that has no literal
             value = literal(column.default.arg, column.type)
             fill = str(value.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-    optional = column.nullable or column.server_default is not None or increment != 0
     return {
         "name": column.name,
         "required": not optional,
@@ -166,16 +161,15 @@ def compare(engine, metadata, report):
         context = MigrationContext.configure(connection, opts=options)
         differences = []
         for found in compare_metadata(context, metadata):
-            if isinstance(found, list):
+            if isinstance(found, list):  # what is modified of one column
                 differences += found
-            else:
+            elif not is_primary_key(found, metadata):
                 differences.append(found)
-        found = [one for one in differences if not is_primary_key(one, metadata)]
-        report["differences"] = [describe_difference(one) for one in found]
+        report["differences"] = [describe_difference(found) for found in differences]
         for kind, *rest in differences:
             if kind == "modify_type":
-                _, table, column, _, old, new = rest
-                names = [one.compile(dialect=engine.dialect) for one in (old, new)]
+                _, table, column, _, *types = rest
+                names = [one.compile(dialect=engine.dialect) for one in types]
                 types = " -> ".join(names).lower().replace(", ", ",")
                 report["type_changes"].append(f"{table}.{column}: {types}")
 
@@ -185,22 +179,22 @@ def is_primary_key(difference, metadata):
     kind, constraint, *_ = difference
     if kind != "add_constraint":
         return False
-    table = metadata.tables[constraint.table.key]
-    key = {column.name for column in table.primary_key.columns}
-    return {column.name for column in constraint.columns} == key
+    key = metadata.tables[constraint.table.key].primary_key
+    return set(constraint.columns.keys()) == set(key.columns.keys())
 
 
 def describe_difference(difference):
     """Return an operation of Alembic's in words (Alembic, "compare_metadata")."""
-    kind, *rest = difference
+    kind, first, *rest = difference
     verb = kind.replace("_", " ")
-    if kind.endswith(("_table", "_table_comment")):
-        return f"{verb} {rest[0].fullname}"
-    if rest[0] is None or isinstance(rest[0], str):  # schema, table, column
-        column = getattr(rest[2], "name", rest[2])
-        return f"{verb} {rest[1]}.{column}"
-    columns = ", ".join(column.name for column in rest[0].columns)
-    return f"{verb} {rest[0].name or columns} of {rest[0].table.name}"
+    if kind.startswith("modify"):  # schema, table, column ...
+        return f"{verb} {rest[0]}.{rest[1]}"
+    if rest:  # schema, table, column
+        return f"{verb} {rest[0]}.{rest[1].name}"
+    if kind.endswith("table"):
+        return f"{verb} {first.fullname}"
+    name = first.name or ", ".join(first.columns.keys())
+    return f"{verb} {name} of {first.table.name}"
 
 
 def probe():

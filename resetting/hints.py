@@ -4,14 +4,12 @@ import json
 import os
 import pwd
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Iterator, Sequence
 
 from .environment import install_command
-from .options import Options
 from .problems import Hint
-from .settings import Settings
-from .steps import identifier, literal, quote, tilde
+from .steps import tilde
 
 # Each entry has the `pattern` of what was said and a `purpose`; and what helps: a `command`,
 # `variables` with which this command helps, or the words that a `superuser` has to run.
@@ -20,9 +18,7 @@ HINTS = json.loads(Path(__file__).with_name("hints.json").read_text())
 SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")
 
 
-def find_hints(
-    text: str, settings: Settings, options: Options, template: str = "template1"
-) -> list[Hint]:
+def find_hints(text, settings, options, template="template1"):
     """Return what helps against a text that a library or a command has printed.
 
     `template` is the database in which an extension has to be for the next try.
@@ -33,8 +29,6 @@ def find_hints(
         "again": options.command_line(),
         "install": install_command(settings.checkout / "requirements.txt"),
         "checkout": tilde(settings.checkout),
-        "role": identifier(settings.user),
-        "database": literal(settings.database),
         "settings": settings,
         "template": template,
     }
@@ -53,34 +47,26 @@ def find_hints(
     return list(dict.fromkeys(found))
 
 
-def statement_hint(settings: Settings, sql: str, purpose: str, database: str = "postgres") -> Hint:
-    """Return the hint that runs a statement for which one has to be a superuser."""
-    return superuser_hint(settings, ["psql", "-d", database, "-c", sql], purpose)
-
-
-def superuser_hint(settings: Settings, argv: Sequence[str], purpose: str) -> Hint:
+def superuser_hint(settings, argv, purpose):
     """Return how to run a program of PostgreSQL's as a superuser on this installation.
 
     Debian's packages let the system's user postgres in, by the socket only (pg_hba.conf, "peer").
     """
-    program, *words = argv
-    users = [user.pw_name for user in pwd.getpwall()]
-    for where in socket_options(settings):
-        if "postgres" in users:
-            quoted = [quote(word) for word in (program, *where, "-p", settings.port, *words)]
-            return Hint(" ".join(["sudo -u postgres", *quoted]), purpose)
+    host = socket_host(settings)
+    if host is not None and "postgres" in [user.pw_name for user in pwd.getpwall()]:
+        command = replace(settings, host=host).client(*argv)
+        return Hint(f"sudo -u postgres {command}", purpose)
     if not settings.superuser:
         purpose += ", as a superuser"
-    return Hint(settings.client(program, *words, user=settings.superuser), purpose)
+    return Hint(settings.client(*argv, user=settings.superuser), purpose)
 
 
-def socket_options(settings: Settings) -> Iterator[Sequence[str]]:
-    """Yield how a server on this machine is reached by its socket, if it is one."""
-    name = f".s.PGSQL.{settings.port}"
+def socket_host(settings):
+    """Return which host is the server's socket on this machine; None if there is none."""
+    hosts = dict.fromkeys(SOCKET_FOLDERS, "")  # the default
     if settings.host.startswith("/"):
-        if os.path.exists(os.path.join(settings.host, name)):
-            yield ["-h", settings.host]
-    elif settings.local:
-        for folder in SOCKET_FOLDERS:
-            if os.path.exists(os.path.join(folder, name)):
-                yield []
+        hosts = {settings.host: settings.host}
+    for folder, host in hosts.items():
+        if settings.local and os.path.exists(f"{folder}/.s.PGSQL.{settings.port}"):
+            return host
+    return None

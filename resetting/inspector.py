@@ -1,40 +1,75 @@
 """What is seen through one connection, which also holds the lock; it changes nothing."""
 
-from __future__ import annotations
-
-import contextlib
 import os
+import re
 import zlib
 from collections import Counter
+from contextlib import closing, suppress
 from dataclasses import replace
-from typing import Sequence
+from pathlib import Path
 
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import AsIs
+from psycopg2.extras import RealDictCursor
 
-from .command import Command
-from .connection import (
-    SERVER_ERRORS,
-    SQL,
-    Row,
-    connect,
-    connect_for_maintenance,
-    error_text,
-    fetch,
-)
 from .environment import find_backups, installed_programs, read_revisions
 from .hints import find_hints
-from .options import Options
-from .problems import Hint, Problem, Refused
-from .settings import APPLICATION_NAME, Settings
+from .problems import Problem, Refused
+from .settings import APPLICATION_NAME, READ_OPTIONS
 from .snapshot import COUNT_LIMIT, Database, Server, Session, Snapshot, Table
 from .steps import identifier, numbered
+
+# All SQL that inspects, by its name.
+LOOK = Path(__file__).with_name("look.sql").read_text()
+SQL = dict(re.findall(r"-- name: (\w+)\n(.*?)(?=\n-- name:|\Z)", LOOK, re.DOTALL))
+SERVER_ERRORS = (psycopg2.Error, UnicodeDecodeError)  # the second: a message in Latin-1
+
+
+def error_text(error):
+    """Return what libpq or the server said, whatever encoding it is in."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.object.decode(errors="replace").strip()
+    return str(error).strip() or "Its message cannot be read."  # some psycopg2 lose Latin-1
+
+
+def fetch(connection, query, *values):
+    """Return all rows of a query, by the names of its columns; raise SERVER_ERRORS."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values or None)
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def connect(database):
+    """Return a read-only connection that commits each statement; raise SERVER_ERRORS.
+
+    libpq reads the rest in the environment, which is that of the commands ("Environment
+    Variables").
+    """
+    connection = psycopg2.connect(
+        dbname=database,
+        options=READ_OPTIONS,
+        application_name="backscope-reset looks",
+        cursor_factory=RealDictCursor,
+    )
+    connection.autocommit = True
+    return connection
+
+
+def connect_for_maintenance():
+    """Return a connection to postgres or else to template1, as createdb does."""
+    try:
+        return connect("postgres")
+    except SERVER_ERRORS as error:
+        if "postgres" in error_text(error):
+            with suppress(*SERVER_ERRORS):
+                return connect("template1")
+        raise
 
 
 class Inspector:
     """What can be seen of a server and a checkout through one connection."""
 
-    def __init__(self, settings: Settings, options: Options, kind: type[Command]) -> None:
+    def __init__(self, settings, options, kind):
         """Connect; raise Refused if there is no connection.
 
         The sequences are looked for that the kind of command is about, and the rows are counted
@@ -44,44 +79,38 @@ class Inspector:
         self.options = options
         self.condition = kind.condition(options)
         self.counts_all = kind.counts_all
-        self.counted_oids: set[int] = set()
-        self.template_objects: set[tuple[str, int]] = set()
+        self.counted_oids = set()
+        self.template_objects = set()
         try:
             self.connection = connect_for_maintenance()
         except SERVER_ERRORS as error:
             raise self.refused(error) from None
-        superuser = self.fetch(SQL["server"])[0]["superuser"]
+        superuser = self.fetch("server")[0]["superuser"]
         host = settings.host or self.connection.info.host or ""  # the socket that libpq took
         self.settings = replace(settings, host=host, superuser=superuser)
-        with contextlib.suppress(*SERVER_ERRORS):
-            with contextlib.closing(connect("template1")) as template:
-                self.template_objects = read_objects(template)
+        with suppress(*SERVER_ERRORS), closing(connect("template1")) as template:
+            self.template_objects = read_objects(template)
 
-    def fetch(self, query: str, *values: object) -> list[Row]:
-        """Return the rows of a query; raise Refused with the words of a server that fails."""
+    def fetch(self, name, *values):
+        """Return the rows of a query of look.sql; raise Refused with the server's words."""
         try:
-            return fetch(self.connection, query, *values)
+            return fetch(self.connection, SQL[name], *values)
         except SERVER_ERRORS as error:
             raise self.refused(error) from None
 
-    def refused(self, error: Exception) -> Refused:
+    def refused(self, error):
         """Return what is raised for a connection that is not there, with what helps."""
-        text = self.settings.mask(error_text(error))
-        message = f"No connection to {self.settings.server_label} as {self.settings.user}:"
-        hints = find_hints(text, self.settings, self.options) or [self.settings.edit_hint]
-        if not text:  # some builds of psycopg2 lose what is not UTF-8
-            text = f"The server's message cannot be read ({type(error).__name__})."
-            psql = self.settings.client("psql", "-d", "postgres", user=self.settings.user)
-            hints = [Hint(psql, "see what the server says"), *hints]
+        settings = self.settings
+        text = settings.mask(error_text(error))
+        hints = find_hints(text, settings, self.options) or [settings.edit_hint]
+        message = f"No connection to {settings.server_label} as {settings.user}:"
         return Refused(Problem(f"{message}\n{text}", *hints))
 
-    def find_oid(self, name: str) -> int:
+    def find_oid(self, name):
         """Return the oid of a database that was created just now; 0 if there is none."""
-        for row in self.fetch(SQL["oid"], name):
-            return int(row["value"])
-        return 0
+        return sum(row["value"] for row in self.fetch("oid", name))
 
-    def lock(self) -> bool:
+    def lock(self):
         """Take the lock of the database; return whether it is ours.
 
         Every command inherits the connection: if the tool itself is killed, the lock lasts as
@@ -94,68 +123,64 @@ class Inspector:
             return False
         return True
 
-    def inspect(self) -> Snapshot:
+    def inspect(self):
         """Return all that is seen; raise Refused if the server does not answer any more."""
-        server = Server(**self.fetch(SQL["server"])[0])
-        found = {row["name"]: Database(**row) for row in self.fetch(SQL["databases"])}
+        server = Server(**self.fetch("server")[0])
+        outdated = "false"
         if server.version >= 150000:
-            for row in self.fetch(SQL["outdated_collations"]):
-                name = row["value"]
-                found[name] = replace(found[name], collation_outdated=True)
+            outdated = "datcollversion <> pg_database_collation_actual_version(oid)"
+        rows = self.fetch("databases", AsIs(outdated))
+        found = {row["name"]: Database(**row) for row in rows}
         name = self.settings.database
         database = found.get(name, Database(name))
-        template = found.get("template1", Database("template1"))
         pairs = {number: found[backup] for number, backup in find_backups(name, found).items()}
         beside = pairs.pop(0, Database(numbered(name, 0)))
         if self.counts_all:
             self.counted_oids |= {database.oid, beside.oid}
         checkout = self.settings.checkout
-        folders = dict(find_backups("migrations", os.listdir(checkout)))
+        folders = {}
+        for number, folder in find_backups("migrations", os.listdir(checkout)).items():
+            folders[number] = read_revisions(checkout / folder)
         if beside.oid:
             folders.pop(0, None)  # its own, which is built together with it
-        migrations = None
-        if os.path.lexists(checkout / "migrations"):
-            migrations = read_revisions(checkout / "migrations")
         return Snapshot(
             settings=self.settings,
             server=server,
             database=self.look_inside(database),
-            template=template,
+            template=found.get("template1", Database("template1")),
             beside=self.look_inside(beside),
             backups={number: self.look_inside(backup) for number, backup in pairs.items()},
-            migrations=migrations,
-            folders={number: read_revisions(checkout / path) for number, path in folders.items()},
+            migrations=read_revisions(checkout / "migrations"),
+            folders=folders,
             programs=installed_programs(self.settings.child_environment()["PATH"]),
         )
 
-    def look_inside(self, database: Database) -> Database:
+    def look_inside(self, database):
         """Return a database with its contents, or with the error if they cannot be seen."""
-        if not database.oid:
+        if not database.usable:
             return database
         try:
-            with contextlib.closing(connect(database.name)) as connection:
+            with closing(connect(database.name)) as connection:
                 sessions = [Session(**row) for row in fetch(connection, SQL["sessions"])]
                 database = replace(database, sessions=sessions)
                 return self.read_contents(database, connection)
         except SERVER_ERRORS as error:
-            text = self.settings.mask(error_text(error))
-            return replace(database, tables=None, error=text)
+            return replace(database, error=self.settings.mask(error_text(error)))
 
-    def read_contents(self, database: Database, connection: Connection) -> Database:
+    def read_contents(self, database, connection):
         """Return a database with its tables, their rows and what else it holds."""
-        limit = None
-        if database.oid not in self.counted_oids:
-            limit = COUNT_LIMIT
+        limit = COUNT_LIMIT
+        if database.oid in self.counted_oids:
+            limit = "NULL"
         tables = [Table(**row) for row in fetch(connection, SQL["tables"])]
         tables = [count_rows(connection, table, limit) for table in tables]
         found = replace(database, tables=tables)
         version_table = found.find(None, "alembic_version")
-        query = "SELECT version_num::text AS value FROM {}"
-        revisions = read_column(connection, version_table, query)
+        revisions = read_column(connection, version_table, "version_num", "true")
         matching_ids = None
         if self.condition:
-            query = f"SELECT id::text AS value FROM {{}} WHERE {self.condition} ORDER BY id"
-            matching_ids = read_column(connection, found.find(None, "sequences"), query)
+            sequences = found.find(None, "sequences")
+            matching_ids = read_column(connection, sequences, "id", self.condition)
         own_objects = read_objects(connection) - self.template_objects
         return replace(
             found,
@@ -166,39 +191,34 @@ class Inspector:
             matching_ids=matching_ids,
         )
 
-    def copied_rows(self) -> int:
+    def copied_rows(self):
         """Return how many rows our COPY has brought so far, which servers tell since 14."""
-        with contextlib.suppress(*SERVER_ERRORS):
+        with suppress(*SERVER_ERRORS):
             for row in fetch(self.connection, SQL["progress"], APPLICATION_NAME):
-                return int(row["value"])
+                return row["value"]
         return 0
 
 
-def read_objects(connection: Connection) -> set[tuple[str, int]]:
+def read_objects(connection):
     """Return the kind and the oid of whatever else would be lost with a database."""
     return {(row["kind"], row["oid"]) for row in fetch(connection, SQL["other_objects"])}
 
 
-def count_rows(connection: Connection, table: Table, limit: int | None) -> Table:
+def count_rows(connection, table, limit):
     """Return a table with its rows counted, to a limit; None: locked, hidden, or not ours."""
     name = identifier(table.schema, table.name)
-    enough = "ALL"
-    if limit:
-        enough = str(limit + 1)
-    with contextlib.suppress(*SERVER_ERRORS):
-        query = SQL["count"].format(table=name, oid=table.oid, limit=enough)
-        found = fetch(connection, query)[0]
-        if limit and found["rows"] > limit:
-            found.update(rows=limit, limited=True)
-        return replace(table, **found)
+    with suppress(*SERVER_ERRORS):
+        query = SQL["count"].format(table=name, oid=table.oid, limit=limit)
+        return replace(table, **fetch(connection, query)[0])
     return table
 
 
-def read_column(connection: Connection, table: Table | None, query: str) -> Sequence[str] | None:
-    """Return a column of a table; None if there is no table, or it cannot be read."""
+def read_column(connection, table, column, condition):
+    """Return a column of a table in its order; None if there is none, or it cannot be read."""
     if table is None:
         return None
     name = identifier(table.schema, table.name)
-    with contextlib.suppress(*SERVER_ERRORS):
-        return [row["value"] for row in fetch(connection, query.format(name))]
+    query = f"SELECT {column}::text AS value FROM {name} WHERE {condition} ORDER BY {column}"
+    with suppress(*SERVER_ERRORS):
+        return [row["value"] for row in fetch(connection, query)]
     return None

@@ -11,19 +11,16 @@ SELECT current_setting('server_version_num')::int AS version,
        current_database()::text AS maintenance
 
 -- name: databases
--- The one renamed or altered last comes first.
+-- The one renamed or altered last comes first. One whose collations are outdated createdb refuses
+-- to copy (ALTER DATABASE, "Notes").
 SELECT datname AS name, oid::int8, pg_get_userbyid(datdba) AS owner,
        pg_has_role(datdba, 'USAGE') AS owned, datconnlimit <> -2 AS valid,
        coalesce(shobj_description(oid, 'pg_database'), '') AS comment,
        ARRAY[pg_encoding_to_char(encoding), datcollate::text, datctype::text] AS locale,
+       coalesce(%s, false) AS collation_outdated,
        CASE WHEN has_database_privilege(oid, 'CONNECT')
        THEN pg_size_pretty(pg_database_size(oid)) ELSE '?' END AS size
 FROM pg_database ORDER BY age(xmin)
-
--- name: outdated_collations
--- Since PostgreSQL 15: the databases that createdb refuses to copy (ALTER DATABASE, "Notes").
-SELECT datname AS value FROM pg_database
-WHERE datcollversion <> pg_database_collation_actual_version(oid)
 
 -- name: oid
 SELECT oid::int8 AS value FROM pg_database WHERE datname = %s
@@ -37,19 +34,22 @@ SELECT set_config('lock_timeout', '3s', false), pg_advisory_lock(%s)
 SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS value
 
 -- name: sessions
--- Those of others on this database, in words, and the tables that they lock.
+-- Those of others on this database, in words, and what they lock ("Table-Level Lock Modes").
 -- Of other roles' sessions much is null for a role that is no superuser.
-SELECT pid, locks,
+SELECT pid, locks[1] IS NOT NULL AS locks_table, blocks_sequences,
        concat_ws(', ', 'pid ' || pid, 'role ' || usename, nullif(application_name, ''),
                  host(client_addr) || ' port ' || client_port,
                  coalesce(state, 'connected') || ' since ' ||
                  to_char(coalesce(xact_start, state_change, backend_start), 'YYYY-MM-DD HH24:MI:SS'),
                  'locks ' || locks[1]) AS description
 FROM pg_stat_activity a, LATERAL (
-  SELECT ARRAY(SELECT DISTINCT relname || ' in ' || mode
-               FROM pg_locks l JOIN pg_class c ON c.oid = relation
-               WHERE l.pid = a.pid AND c.oid >= 16384 AND relkind IN ('r', 'p')
-               AND relpersistence <> 't' AND l.database <> 0)) AS l (locks)
+  SELECT array_agg(DISTINCT relname || ' in ' || mode),
+         coalesce(bool_or(relname = 'sequences' AND mode IN ('ShareLock', 'ShareRowExclusiveLock',
+                                                             'ExclusiveLock', 'AccessExclusiveLock')),
+                  false)
+  FROM pg_locks l JOIN pg_class c ON c.oid = relation
+  WHERE l.pid = a.pid AND c.oid >= 16384 AND relkind IN ('r', 'p')
+  AND relpersistence <> 't' AND l.database <> 0) AS l (locks, blocks_sequences)
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL
 AND coalesce(backend_type, 'client backend') = 'client backend'
 AND coalesce(application_name, '') NOT LIKE 'backscope-reset%' ORDER BY backend_start, pid
@@ -59,6 +59,8 @@ AND coalesce(application_name, '') NOT LIKE 'backscope-reset%' ORDER BY backend_
 -- may wait for a lock on a table, as pg_get_indexdef() does.
 -- `sequence_values` has the number that was given out last for each generated key.
 SELECT nspname AS schema, relname AS name, c.oid::int8, pg_table_is_visible(c.oid) AS visible,
+       concat_ws('.', CASE WHEN NOT pg_table_is_visible(c.oid) THEN nspname END,
+                 CASE WHEN relname LIKE '%.%' THEN quote_ident(relname) ELSE relname END) AS label,
        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid
              AND attnum > 0 AND NOT attisdropped ORDER BY attnum) AS columns,
        (SELECT coalesce(json_object_agg(attname, given), '{}')
@@ -83,9 +85,10 @@ WHERE oid >= 16384
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = one.oid AND deptype = 'e')
 
 -- name: count
--- What is seen of a table that nobody has locked. Each change of a row changes the sum of their
--- transactions.
-SELECT count(*) AS rows, coalesce(sum(xmin::text::int8), 0)::text AS version,
+-- What is seen of a table that nobody has locked, with its rows counted to a limit or, if that is
+-- NULL, to the end. Each change of a row changes the sum of their transactions.
+SELECT least(count(*), {limit}) AS rows, coalesce(count(*) > {limit}, false) AS limited,
+       coalesce(sum(xmin::text::int8), 0)::text AS version,
        ARRAY(SELECT concat_ws(' ', 'column', attname, format_type(atttypid, atttypmod),
                               CASE WHEN attnotnull THEN 'NOT NULL' END,
                               CASE WHEN atthasdef THEN 'with a default' END)
@@ -102,20 +105,9 @@ SELECT count(*) AS rows, coalesce(sum(xmin::text::int8), 0)::text AS version,
              SELECT concat_ws(' ', 'grant of', privilege_type, 'to',
                               CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
              FROM pg_class, aclexplode(relacl) WHERE oid = {oid} AND grantee <> relowner) AS structure
-FROM (SELECT xmin FROM {table} LIMIT {limit}) AS counted
+FROM (SELECT xmin FROM {table} LIMIT {limit} + 1) AS counted
 
 -- name: progress
 -- How many rows our COPY has brought.
 SELECT tuples_processed AS value FROM pg_stat_progress_copy JOIN pg_stat_activity USING (pid)
 WHERE application_name = %s AND command = 'COPY FROM'
-
--- name: settings
--- What no option can say: settings that only newer servers know.
-SELECT set_config(name, '0', false) FROM pg_settings
-WHERE name IN ('idle_session_timeout', 'transaction_timeout')
-
--- name: search_path
--- A search path that ends in public.
-SELECT set_config('search_path', concat_ws(',', nullif(current_setting('search_path'), ''),
-                                           'public'), false)
-WHERE NOT 'public' = ANY(current_schemas(false))

@@ -1,24 +1,22 @@
 """Which folder of migrations belongs to which database: the one that holds its revision; pure."""
 
-from __future__ import annotations
-
-from .snapshot import Database, Snapshot
-from .steps import Step, move, numbered
+from .snapshot import Database
+from .steps import move, numbered
 
 WAITING = numbered("migrations", 0)  # where a folder waits in the middle of a swap
 
 
-def fits(database: Database, folder: frozenset[str] | None) -> bool:
+def fits(database, folder):
     """Return whether a folder holds what a database records; recording nothing, all fit."""
     return database.revisions <= (folder or frozenset())
 
 
-def belongs(database: Database, folder: frozenset[str] | None) -> bool:
+def belongs(database, folder):
     """Return whether a folder is that of a database, by a revision that is recorded."""
     return bool(database.revisions) and fits(database, folder)
 
 
-def unfinished_moves(snapshot: Snapshot) -> list[Step]:
+def unfinished_moves(snapshot):
     """Return the renames of folders that an interrupted swap has left to do."""
     if 0 in snapshot.folders:
         return moves_from_waiting(snapshot)
@@ -32,7 +30,7 @@ def unfinished_moves(snapshot: Snapshot) -> list[Step]:
     return []
 
 
-def moves_from_waiting(snapshot: Snapshot) -> list[Step]:
+def moves_from_waiting(snapshot):
     """Return the renames that end a swap in whose middle `migrations.~0~` waits."""
     waiting = snapshot.folders[0]
     settled = belongs(snapshot.database, snapshot.migrations)
@@ -46,7 +44,7 @@ def moves_from_waiting(snapshot: Snapshot) -> list[Step]:
     return [*moves, move(WAITING, "migrations")]
 
 
-def free_number(snapshot: Snapshot, folder: frozenset[str]) -> int:
+def free_number(snapshot, folder):
     """Return the number of the backup whose folder this is, or else one that is free."""
     without = [number for number in snapshot.backups if number not in snapshot.folders]
     for number in without:
@@ -57,7 +55,7 @@ def free_number(snapshot: Snapshot, folder: frozenset[str]) -> int:
     return snapshot.number
 
 
-def swap_moves(snapshot: Snapshot, number: int) -> list[Step]:
+def swap_moves(snapshot, number):
     """Return the renames that follow a swap of the current database and a backup.
 
     The snapshot has the databases as they are once they were swapped. What is where it

@@ -4,9 +4,9 @@ import argparse
 import difflib
 import re
 from dataclasses import dataclass
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import NamedTuple
 
-from .problems import Hint, Problem, Problems, refuse
+from .problems import Hint, Problem, refuse
 from .settings import DEFAULTS, NON_SECRET_VARIABLES
 from .steps import quote
 
@@ -46,25 +46,25 @@ class Options:
     """A command, and the options that were given: by make, as a flag or in the environment."""
 
     command: str
-    given: Mapping[str, str]
-    environ: Mapping[str, str]
+    given: dict
+    environ: dict
     dry_run: bool = False
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name):
         """Return the value of an option; "" if it was not given."""
         return self.given.get(name, "")
 
-    def on(self, name: str) -> bool:
+    def on(self, name):
         """Return whether a switch is on."""
         return self[name].lower() in ON
 
     @property
-    def sequences(self) -> Sequence[str]:
+    def sequences(self):
         """The ids that SEQ names, as Backscope writes them."""
         ids = [f"A{int(word[1:]):06}" for word in self["SEQ"].split()]
         return list(dict.fromkeys(ids))
 
-    def command_line(self, other: str = "", **changes: str) -> str:
+    def command_line(self, other="", **changes):
         """Return this command, or another one, as it is typed; a change to "" leaves it out.
 
         It repeats what both take, and what of the environment says which database is meant.
@@ -82,20 +82,18 @@ class Options:
         return " ".join([*pairs, self.program, command])
 
     @property
-    def program(self) -> str:
+    def program(self):
         """How the commands begin that need no target."""
         if "RESET_MAKE" in self.environ:
             return self.environ["RESET_MAKE"]
         return quote(self.environ.get("RESET_SELF", "backscope-reset"))
 
-    def hint(self, purpose: str, other: str = "", **changes: str) -> Hint:
+    def hint(self, purpose, other="", **changes):
         """Return a hint to run this command, or another one, with these changes."""
         return Hint(self.command_line(other, **changes), purpose)
 
 
-def parse(
-    arguments: Sequence[str], commands: Mapping[str, Any], environ: Mapping[str, str]
-) -> Options:
+def parse(arguments, commands, environ):
     """Return the options of a command line; what is not said there is in the environment.
 
     `commands` are the classes, each with what it `takes`; RESET_VARIABLES has the names
@@ -124,7 +122,7 @@ def parse(
     return options
 
 
-def check_given(options: Options, typed: Sequence[str], takes: Sequence[str]) -> Problems:
+def check_given(options, typed, takes):
     """Yield which names are unknown, or nothing that the command takes, and which values."""
     lists = Hint(f"{options.program} help", "list all commands and options")
     for name in typed:
@@ -142,7 +140,7 @@ def check_given(options: Options, typed: Sequence[str], takes: Sequence[str]) ->
             yield Problem(message, lists)
 
 
-def usage(commands: Mapping[str, Any]) -> str:
+def usage(commands):
     """Return the help: the commands and the options, a line each."""
     lines = ["Reset the database of a Backscope checkout.", ""]
     for name, command in commands.items():

@@ -6,53 +6,45 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Mapping
 
-from .connection import SQL
-from .settings import Settings
-from .snapshot import App, Column, Database, Model, Snapshot
+from .settings import READ_OPTIONS
+from .snapshot import App, Column, Model
 
 GUARDED_APP = Path(__file__).with_name("guarded_app.py")
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
 
 
-def target(snapshot: Snapshot, database: str, oid: int, **more: Any) -> str:
+def target(snapshot, database, oid, **more):
     """Return as JSON what a process of Backscope's may open; an oid of 0 is any."""
-    environ = snapshot.settings.environ
-    read_only = "exists" in more
-    session = [
-        SQL["settings"],
-        SQL["search_path"],
-        "SET lock_timeout = '5s'",
-        f"SET default_transaction_read_only = {read_only}",
-    ]
-    names = ("FLASK_APP", "FLASK_SKIP_DOTENV")
+    settings = snapshot.settings
+    names = {"FLASK_APP", "FLASK_SKIP_DOTENV"} & settings.environ.keys()
     fields = {
         "started": snapshot.server.started,
         "database": database,
-        "user": snapshot.settings.user,
+        "user": settings.user,
         "oid": oid,
-        "session": session,
-        "flask": {name: environ[name] for name in names if name in environ},
+        "flask": {name: settings.environ[name] for name in names},
         **more,
     }
     return json.dumps(fields)
 
 
-def guarded_environment(target: str) -> Mapping[str, str]:
+def guarded_environment(snapshot, database, **told):
     """Return the variables with which a flask process has guarded connections."""
     return {
-        "BACKSCOPE_RESET_TARGET": target,
+        "BACKSCOPE_RESET_TARGET": target(snapshot, database, **told),
         "FLASK_APP": str(GUARDED_APP),
         "FLASK_SKIP_DOTENV": "1",
+        "POSTGRES_DB": database,
     }
 
 
-def start_probe(settings: Settings) -> subprocess.Popen[str]:
+def start_probe(settings):
     """Start a process that loads Backscope's app while the server is inspected."""
     environment = settings.child_environment()
     environment.update(
         PYTHONDONTWRITEBYTECODE="1",
+        PGOPTIONS=READ_OPTIONS,
         PGAPPNAME="backscope-reset probe",
         FLASK_RUN_FROM_CLI="1",
     )
@@ -71,12 +63,10 @@ def start_probe(settings: Settings) -> subprocess.Popen[str]:
     return process
 
 
-def read_probe(process: subprocess.Popen[str], snapshot: Snapshot, compares: bool) -> Snapshot:
+def read_probe(process, snapshot, compares):
     """Return a snapshot with what the app tells, now that it is known what it may open."""
     current = snapshot.database
-    if current.tables is None:  # it cannot be opened, as if it was not there
-        current = Database(current.name)
-    exists = current.oid != 0
+    exists = current.usable and not current.error
     more = {"exists": exists, "compares": exists and compares}
     question = target(snapshot, current.name, current.oid, **more)
     try:

@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from typing import Iterable, Iterator, NamedTuple
+from typing import NamedTuple
 
 
 class Hint(NamedTuple):
@@ -15,39 +15,38 @@ class Hint(NamedTuple):
 class Problem:
     """A full sentence, perhaps with lines of a list below it, and the commands that help."""
 
-    def __init__(self, message: str, *hints: Hint) -> None:
+    def __init__(self, message, *hints):
         self.message = message
         self.hints = hints
 
 
-Problems = Iterator[Problem]
-
-
 class Refused(Exception):
-    """Nothing was changed, for the problems in its arguments. Exit status 2."""
-
-    def __init__(self, *problems: Problem) -> None:
-        super().__init__(*problems)
-        self.problems = problems
+    """Nothing was changed; its `args` are the problems. Exit status 2."""
 
 
 class Failed(Exception):
-    """A run that has changed something did not succeed. Exit status 1, or 130 after a signal."""
+    """A run that has changed something did not succeed, for the problem in its `args`."""
 
-    def __init__(self, problem: Problem, status: int = 1) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-        self.status = status
+    status = 1
+
+    def __init__(self, message, *hints):
+        super().__init__(Problem(message, *hints))
 
 
-def refuse(problems: Iterable[Problem]) -> None:
+class Interrupted(Failed):
+    """A run ends because a signal came."""
+
+    status = 130
+
+
+def refuse(problems):
     """Raise Refused if there are any problems; each message is said once."""
     by_message = {problem.message: problem for problem in problems}
     if by_message:
         raise Refused(*by_message.values())
 
 
-def describe_fault(error: Exception) -> str:
+def describe_fault(error):
     """Return where the tool itself failed; what the error says may be secret."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(frame.filename)}, line {frame.lineno}"

@@ -1,23 +1,20 @@
 """A whole run, in its order: look, refuse or ask, look again, run the steps, verify."""
 
-from __future__ import annotations
-
+import os
 import signal
 import time
 from dataclasses import replace
-from typing import Mapping, NoReturn, Sequence
 
-from . import comparison, console
-from .command import Command, Look
+from . import backups, checks, comparison, console, environment
+from .command import Look
+from .commands.undo import FinishSwap
 from .hints import find_hints
 from .inspector import Inspector
-from .look import look
 from .migrations import unfinished_moves
-from .options import Options
-from .problems import Failed, Hint, Problem, Refused, describe_fault, refuse
+from .probe import read_probe, start_probe
+from .problems import Failed, Interrupted, Problem, Refused, describe_fault, refuse
 from .processes import Process
-from .snapshot import Snapshot
-from .steps import Step
+from .settings import read_settings
 
 POLL_SECONDS = 0.005  # sh itself would look once a second, and be deaf to signals
 
@@ -25,74 +22,86 @@ POLL_SECONDS = 0.005  # sh itself would look once a second, and be deaf to signa
 class Run:
     """A run of a command, and the first signal that came."""
 
-    command: Command
-    after: Snapshot  # what was seen when all steps had run
-    inspector: Inspector
-
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options):
         """Listen to the signals that nobody told us to ignore (nohup)."""
         self.options = options
         self.signal = ""
         self.acting = False
         self.committed = False  # whether the swap has begun: from there on all steps are run
-        self.step_failed = False
-        self.running: Process | None = None
-        self.created: dict[str, int] = {}  # the oids of the databases that our steps created
+        self.running = None
+        self.created = {}  # the oids of the databases that our steps created
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self.receive_signal)
 
-    def receive_signal(self, number: int, frame: object) -> None:
-        """Note the first signal and hand it on; raise Failed if nothing was touched."""
+    def receive_signal(self, number, frame):
+        """Note the first signal and hand it on; raise Interrupted if nothing was touched."""
         if self.signal:
             return
         self.signal = signal.Signals(number).name
         if not self.acting:
-            raise Failed(Problem(f"Interrupted by {self.signal}. Nothing was changed."), 130)
+            raise Interrupted(f"Interrupted by {self.signal}. Nothing was changed.")
         self.hand_on_signal()
 
-    def hand_on_signal(self) -> None:
+    def hand_on_signal(self):
         """Have what runs end if a signal has come and it may be interrupted."""
         if self.signal and self.running and self.running.step.interruptible:
-            number = signal.SIGTERM
-            if self.signal == "SIGINT":
-                number = signal.SIGINT
-            self.running.interrupt(number)
+            self.running.interrupt(signal.Signals[self.signal])
 
-    def run(self, kind: type[Command], commands: Mapping[str, type[Command]]) -> None:
+    def look(self, kind, checkout):
+        """Look at the settings, the server and the app, for a kind of command; raise Refused."""
+        options = self.options
+        settings = read_settings(checkout, options.environ, kind.variable)
+        refuse(checks.check_settings(settings, kind.variable))
+        os.environ.clear()
+        os.environ.update(settings.child_environment())  # libpq reads it here, too
+        if kind.uses_app:  # it is loaded meanwhile
+            probe = start_probe(settings)
+        if not options.dry_run:
+            console.show_target(settings, environment.current_commit(checkout))
+        self.inspector = Inspector(settings, options, kind)
+        locks = not kind.read_only and not options.dry_run
+        if locks and not self.inspector.lock():
+            message = f"Another reset of {settings.database} is running."
+            raise Refused(Problem(message, options.hint("try again when it has ended")))
+        snapshot = self.inspector.inspect()
+        if kind.uses_app:
+            compares = kind.read_only or options.on("CARRY")
+            snapshot = read_probe(probe, snapshot, compares)
+        self.command = kind(options, snapshot)
+        if self.command.swaps and unfinished_moves(snapshot):
+            self.command = FinishSwap(options, snapshot)
+
+    def run(self, kind, commands, checkout):
         """Run a command; raise Refused or Failed."""
-        self.command, self.inspector = look(kind, self.options)
-        snapshot = self.command.snapshot
+        self.look(kind, checkout)
+        command = self.command
+        settings = command.snapshot.settings
         if self.options.dry_run:
-            refuse(self.command.problems())
-            console.show_dry_run(self.command.steps(), snapshot.settings)
+            refuse(command.problems())
+            console.show_dry_run(command.steps(), settings)
             return
-        console.row("", str(snapshot.database))
-        for label, text in self.command.heading():
-            console.row(label, text)
-        if isinstance(self.command, Look):
-            self.command.show(commands)
+        console.row("", str(command.database))
+        for label, text in command.heading():
+            if text:
+                console.row(label, text)
+        if isinstance(command, Look):
+            command.show(commands)
             return
-        refuse(self.command.problems())
-        if not list(self.command.steps()):
+        refuse(command.problems())
+        if not list(command.steps()):
             console.say("\nThere is nothing to do.")
             return
-        sentence = self.command.confirmation()
-        if sentence and not self.options["CONFIRM"]:
-            self.confirm(sentence)
-        if sentence or self.command.uses_app:
+        sentence = command.confirmation()
+        answer = settings.confirmation_text
+        if sentence and self.options["CONFIRM"] != answer:
+            beforehand = self.options.hint("answer beforehand", CONFIRM=answer)
+            console.confirm(sentence, answer, command.alternatives(), beforehand)
+        if sentence or command.uses_app:
             self.look_again()
-        done = self.act()
-        console.say(console.folded(done), console.GREEN)
-        console.show_hints(self.command.hints_afterwards(self.after))
+        console.say(console.folded(self.act()), console.GREEN)
 
-    def confirm(self, sentence: str) -> None:
-        """Have the user confirm what would be lost."""
-        answer = self.command.snapshot.settings.confirmation_text
-        beforehand = self.options.hint("answer beforehand", CONFIRM=answer)
-        console.confirm(sentence, answer, self.command.alternatives(), beforehand)
-
-    def look_again(self) -> None:
+    def look_again(self):
         """Look once more before the first touch; raise Refused if what matters has changed.
 
         What matters are the databases, the folders and, where rows would be lost, these rows.
@@ -108,26 +117,23 @@ class Run:
             lines += comparison.describe_changes(before.database, now.database)
             raise Refused(Problem("\n".join(lines), self.options.hint("see it again")))
 
-    def act(self) -> str:
+    def act(self):
         """Run the steps and return the result; clean up and raise if it is not as it should be."""
         began = time.monotonic()
         console.say()
         self.acting = True
         try:
             self.run_steps(list(self.command.steps()))
-            self.after = self.inspector.inspect()
-            done = self.command.verify(self.after)
-        except Failed as error:
-            self.give_up(error.problem)
-        except Refused as error:
-            self.give_up(error.problems[0])
+            done = self.command.verify(self.inspector.inspect())
+        except (Failed, Refused) as error:
+            self.give_up(error.args[0])
         except Exception as error:  # whatever it was, what can be put back is put back
             self.give_up(Problem(describe_fault(error)))
         if self.signal:
-            raise Failed(Problem(f"Interrupted by {self.signal}, but {done}."), 130)
+            raise Interrupted(f"Interrupted by {self.signal}, but {done}.")
         return f"{done}, in {time.monotonic() - began:.1f} s"
 
-    def run_steps(self, steps: Sequence[Step]) -> None:
+    def run_steps(self, steps):
         """Run steps in their order; raise Failed if one fails or a signal comes in between.
 
         Those that have to load Backscope's app are started at once, and wait for their turn.
@@ -141,7 +147,7 @@ class Run:
                 if step.commits:
                     self.command.verify_built(self.inspector.inspect())
                 if self.signal and not self.committed:
-                    raise Failed(Problem(f"Interrupted by {self.signal}."), 130)
+                    raise Interrupted(f"Interrupted by {self.signal}.")
                 self.committed = self.committed or step.commits
                 self.run_step(f"[{number}/{len(steps)}] ", step, processes.get(number))
         finally:
@@ -149,93 +155,73 @@ class Run:
                 process.release("")
                 process.wait()
 
-    def run_step(self, head: str, step: Step, waiting: Process | None) -> None:
+    def run_step(self, head, step, waiting):
         """Run a step, which may have been started before; raise Failed if it fails."""
         snapshot = self.command.snapshot
         database = step.database or snapshot.database.name
         oid = self.created.get(database, snapshot.database.oid)
         line = console.StepLine(head, step, self.options.on("VERBOSE"))
-        began = time.monotonic()
         process = waiting or Process(step, snapshot, oid)
-        if line.apart:
-            for text in process.printed:
-                console.say(text, end="")
-            process.listener = lambda text: console.say(text, end="")
         process.release(f"{oid}\n")
         self.running = process
         self.hand_on_signal()
         while process.is_alive():
             time.sleep(POLL_SECONDS)
-            line.tick(int(time.monotonic() - began), self.inspector.copied_rows)
+            line.tick(process.printed, self.inspector.copied_rows)
         self.running = None
         error = process.wait()
-        if error and self.signal and step.interruptible:
-            error = f"Interrupted by {self.signal}."
-        line.end(time.monotonic() - began, bool(error))
+        line.end(error)
         if error:
-            self.fail(step, error, process.printed, line.apart)
+            printed = "".join(process.printed)
+            hints = []
+            if not self.signal:
+                line.explain(printed)
+                template = self.command.template
+                said = f"{error}\n{printed}"
+                hints = find_hints(said, snapshot.settings, self.options, template)
+            raise Failed(error, *hints)
         if step.creates:
             self.created[database] = self.inspector.find_oid(database)
 
-    def fail(self, step: Step, error: str, printed: Sequence[str], shown: bool) -> NoReturn:
-        """Show what a step that failed has printed; raise Failed with what helps against it."""
-        self.step_failed = True
-        said = "".join(printed)  # without the columns of a COPY, which no hint is about
-        text = said
-        if step.title:  # the screen had the title only
-            text = f"{step}\n{said}"
-        if not shown and not self.signal:
-            console.show_output(text.splitlines())
-        settings = self.command.snapshot.settings
-        hints = find_hints(said, settings, self.options, self.command.extended_database)
-        raise Failed(Problem(error, *hints))
-
-    def give_up(self, problem: Problem) -> NoReturn:
+    def give_up(self, problem):
         """Clean up what can be cleaned up, and raise what says how things are now."""
         before = self.command.snapshot
         message = problem.message
-        hints = list(problem.hints)
+        kind = Failed
         if self.signal:
             message = f"Interrupted by {self.signal}."
+            kind = Interrupted
         if self.command.force and self.command.blocking_sessions():
             message += " Sessions may have been terminated."
         try:
             now = self.inspector.inspect()
-            cleanup = list(self.command.cleanup(now, self.created))
+            built = self.created.get(now.beside.name, 0)
+            cleanup = list(backups.remove_beside(now, built))
             if cleanup:
                 console.say("\nRemoving what was built:")
                 self.committed = True
                 self.run_steps([replace(step, interruptible=False) for step in cleanup])
                 now = self.inspector.inspect()
         except (Refused, Failed):
-            hint = self.options.hint("see the state, once the server answers", "status")
-            raise Failed(Problem(message, hint), self.status) from None
+            status = self.options.hint("see the state, once the server answers", "status")
+            raise kind(message, status) from None
+        hints = list(problem.hints)
         if not comparison.is_unchanged(before, now):
-            lines = [message, *comparison.describe_state(before, now)]
             hints += self.hints_to_recover(now)
-        elif self.signal or cleanup:
-            lines = [message, "Everything is as it was before."]
-        else:
-            verbose = self.options.hint("see all that is printed", VERBOSE="1")
-            raise Refused(Problem(message, *(hints or [verbose])))
-        raise Failed(Problem("\n".join(lines), *hints), self.status)
+        elif not self.signal and not cleanup:
+            raise Refused(Problem(message, *hints))
+        raise kind(f"{message}\n{comparison.describe_state(before, now)}", *hints)
 
-    def hints_to_recover(self, now: Snapshot) -> Sequence[Hint]:
-        """Return what helps where a run has changed something and did not succeed."""
+    def hints_to_recover(self, now):
+        """Yield what helps where a run has changed something and did not succeed."""
         if unfinished_moves(now):
-            return [self.options.hint("finish it")]
-        hints = []
+            yield self.options.hint("finish it")
+            return
+        purpose = "do it again, once the cause is mended"
         if self.signal:
-            hints.append(self.options.hint("do it again"))
-        elif self.step_failed:
-            hints.append(self.options.hint("do it again, once the cause above is mended"))
-        for number in comparison.new_backups(self.command.snapshot, now):
-            hints.append(self.options.hint("swap it back in", "undo", N=str(number)))
-        return hints
-
-    @property
-    def status(self) -> int:
-        """The exit status of a run that did not succeed."""
-        if self.signal:
-            return 130
-        return 1
+            purpose = "do it again"
+        yield self.options.hint(purpose)
+        for number, backup in now.backups.items():
+            if number not in self.command.snapshot.backups:
+                purpose = f"swap the old one, {backup.name}, back in"
+                yield self.options.hint(purpose, "undo", N=str(number))

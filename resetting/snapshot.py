@@ -1,30 +1,28 @@
 """What was seen at one time, as nouns; knows neither how it was seen nor what follows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
+from typing import NamedTuple
 
 from .settings import Settings
 from .steps import numbered
 
 BUILDING = "backscope-reset is building this"  # the comment of a database that is not ready
-COUNT_LIMIT = 10_000  # where counting the rows of a backup ends
+COUNT_LIMIT = "10000"  # where counting the rows of a backup ends
 
 
-def count(number: int, noun: str) -> str:
+def count(number, noun):
     """Return how many there are, in words."""
     if number == 1:
         return f"1 {noun}"
     return f"{number:,} {noun}s"
 
 
-def join(parts: Iterable[object]) -> str:
+def join(parts):
     """Return some things in words, with commas."""
     return ", ".join(str(part) for part in parts)
 
 
-def first_ten(ids: Sequence[str]) -> str:
+def first_ten(ids):
     """Return some sequences in words; from ten on the rest is only counted."""
     text = " ".join(ids[:10])
     if len(ids) > 10:
@@ -33,11 +31,12 @@ def first_ten(ids: Sequence[str]) -> str:
 
 
 class Session(NamedTuple):
-    """A session of pg_stat_activity, in words, and its locks: `TABLE in MODE`."""
+    """A session of pg_stat_activity, in words, and what it locks."""
 
     pid: int
     description: str
-    locks: Sequence[str]
+    locks_table: bool
+    blocks_sequences: bool  # whether it has a lock at which a change of their rows waits
 
 
 @dataclass(frozen=True)
@@ -46,37 +45,28 @@ class Table:
 
     schema: str
     name: str
+    label: str  # its name, with its schema where that is needed
     oid: int
     visible: bool  # whether the search path finds it by its name alone
-    columns: Sequence[str]
-    sequence_values: Mapping[str, int]  # of each generated key, the number given out last
-    structure: Collection[str] = ()  # its columns, indexes, constraints and triggers, as SQL
-    rows: int | None = None  # None: they could not be counted
+    columns: list
+    sequence_values: dict  # of each generated key, the number given out last
+    structure: list = ()  # its columns, indexes, constraints and triggers, as SQL
+    rows: int = None  # None: they could not be counted
     limited: bool = False  # whether there are more rows than were counted
     version: str = ""  # changes with each row that is stored, changed or deleted
 
-    @property
-    def label(self) -> str:
-        """Its name, with its schema where that is needed."""
-        name = self.name
-        if "." in name:
-            name = f'"{name}"'
-        if self.visible:
-            return name
-        return f"{self.schema}.{name}"
-
-    def __str__(self) -> str:
+    def __str__(self):
         if self.rows is None:
             return f"{self.label}: not counted"
-        text = f"{self.label}: {count(self.rows, 'row')}"
+        number = count(self.rows, "row")
         if self.limited:
-            return text.replace(": ", ": more than ")
-        return text
+            number = f"more than {number}"
+        return f"{self.label}: {number}"
 
 
 @dataclass(frozen=True)
 class Database:
-    """A row of pg_database, and what is inside; `tables` is None if that cannot be seen."""
+    """A row of pg_database, and what is inside."""
 
     name: str
     oid: int = 0  # 0: there is no such database
@@ -84,60 +74,49 @@ class Database:
     owned: bool = True  # by our role, or a role it is a member of
     valid: bool = True  # not what an interrupted DROP DATABASE left
     comment: str = ""
-    locale: Sequence[str] = ()  # encoding, LC_COLLATE, LC_CTYPE
+    locale: list = ()  # encoding, LC_COLLATE, LC_CTYPE
     collation_outdated: bool = False
     size: str = field(default="", compare=False)
+    error: str = ""  # why it cannot be inspected; then nothing of what follows is known
     may_create_tables: bool = True
-    tables: Sequence[Table] | None = ()
-    other_objects: Mapping[str, int] = field(default_factory=dict)  # views, functions ...
-    revisions: frozenset[str] = frozenset()  # what alembic_version records
-    matching_ids: Sequence[str] | None = None  # the sequences looked for; None: cannot be told
-    sessions: Sequence[Session] = field(default=(), compare=False)
-    error: str = field(default="", compare=False)  # why it cannot be inspected
+    tables: list = ()
+    other_objects: dict = field(default_factory=dict)  # views, functions ...
+    revisions: frozenset = frozenset()  # what alembic_version records
+    matching_ids: list = None  # the sequences looked for; None: cannot be told
+    sessions: list = field(default=(), compare=False)
 
     @property
-    def usable(self) -> bool:
+    def usable(self):
         """Whether it is there, and not what an interrupted dropdb left."""
         return self.oid != 0 and self.valid
 
     @property
-    def locking_sessions(self) -> Sequence[Session]:
+    def locking_sessions(self):
         """The sessions that lock a table."""
-        return [session for session in self.sessions if session.locks]
+        return [session for session in self.sessions if session.locks_table]
 
     @property
-    def seen_tables(self) -> Sequence[Table]:
-        """The tables, as far as they can be seen."""
-        if self.tables is None:
-            return ()
-        return self.tables
-
-    @property
-    def tables_with_rows(self) -> Sequence[Table]:
+    def tables_with_rows(self):
         """The tables that hold rows, or may."""
-        return [table for table in self.seen_tables if table.rows != 0]
+        return [table for table in self.tables if table.rows != 0]
 
     @property
-    def contents(self) -> str:
+    def contents(self):
         """What is stored, in words; "" is nothing."""
-        if not self.valid:
-            return ""
-        if self.tables is None:
+        if self.error:
             return "contents that cannot be seen"
         words = [str(table) for table in self.tables_with_rows]
         words += [count(number, kind) for kind, number in self.other_objects.items()]
         return ", ".join(words)
 
     @property
-    def revision(self) -> str:
+    def revision(self):
         """The recorded revisions in words."""
-        if self.tables is None:
+        if self.error:
             return "unknown"
-        if not self.revisions:
-            return "none"
-        return ", ".join(sorted(self.revisions))
+        return ", ".join(sorted(self.revisions)) or "none"
 
-    def __str__(self) -> str:
+    def __str__(self):
         if not self.oid:
             return "not there yet"
         if not self.valid:
@@ -145,12 +124,10 @@ class Database:
         contents = self.contents or "no rows"
         return f"{self.size}, {contents}"
 
-    def find(self, schema: str | None, name: str) -> Table | None:
+    def find(self, schema, name):
         """Return a table by its schema or, without one, as the search path finds it."""
-        for table in self.seen_tables:
-            in_schema = table.visible
-            if schema:
-                in_schema = table.schema == schema
+        for table in self.tables:
+            in_schema = table.schema == schema or (table.visible and not schema)
             if in_schema and table.name == name:
                 return table
         return None
@@ -161,7 +138,7 @@ class Column(NamedTuple):
 
     name: str
     required: bool  # it must not be null, and the server has no default for it
-    fill: str | None  # the model's scalar default, as SQL
+    fill: str  # the model's scalar default as SQL, if it is required; None: there is none
     increment: int  # of the generator that its key gets; 0: none
     computed: bool
 
@@ -169,11 +146,11 @@ class Column(NamedTuple):
 class Model(NamedTuple):
     """A table of the models."""
 
-    schema: str | None
+    schema: str  # None: it is found by the search path
     name: str
-    columns: Sequence[Column]
+    columns: list
 
-    def __str__(self) -> str:
+    def __str__(self):
         if self.schema:
             return f"{self.schema}.{self.name}"
         return self.name
@@ -183,10 +160,10 @@ class App(NamedTuple):
     """What Backscope says of itself, if it was asked."""
 
     error: str = ""  # why it does not load, or what it opened
-    models: Sequence[Model] = ()  # in an order in which foreign keys hold
+    models: list = ()  # in an order in which foreign keys hold
     production: bool = False
-    differences: Sequence[str] | None = None  # between models and database; None: not compared
-    type_changes: Sequence[str] = ()
+    differences: list = None  # between models and database; None: not compared
+    type_changes: list = ()
 
 
 class Server(NamedTuple):
@@ -209,28 +186,28 @@ class Snapshot:
     database: Database
     template: Database  # template1
     beside: Database  # NAME.~0~, which is built beside the others
-    backups: Mapping[int, Database]  # the one renamed last comes first
+    backups: dict  # the one renamed last comes first
     # The revisions in `migrations` and in `migrations.~N~`. Without a database of that number,
     # `migrations.~0~` waits in the middle of a swap.
-    migrations: frozenset[str] | None
-    folders: Mapping[int, frozenset[str]]
-    programs: Collection[str] = ()  # of PostgreSQL's, those that are installed
+    migrations: frozenset
+    folders: dict
+    programs: list = ()  # of PostgreSQL's, those that are installed
     app: App = field(default=App(), compare=False)
 
     @property
-    def production(self) -> bool:
+    def production(self):
         """Whether this may be production: an APP_ENVIRONMENT that is not known may, too."""
         known = self.settings.values["APP_ENVIRONMENT"] in ("development", "testing")
         return self.app.production or not known
 
     @property
-    def layout(self) -> tuple[object, ...]:
+    def layout(self):
         """Which databases and folders there are, whatever is in them."""
         oids = {number: backup.oid for number, backup in self.backups.items()}
         return self.database.oid, self.beside.oid, oids, self.migrations, self.folders
 
     @property
-    def number(self) -> int:
+    def number(self):
         """The first number that is free for a database and for a folder."""
         number = 1
         while number in self.backups or number in self.folders:
@@ -238,6 +215,6 @@ class Snapshot:
         return number
 
     @property
-    def backup(self) -> str:
+    def backup(self):
         """The name under which the database would be kept."""
         return numbered(self.database.name, self.number)

@@ -9,7 +9,7 @@ import pytest
 from resetting.options import Options
 from resetting.problems import Failed, Refused
 from resetting.settings import DEFAULTS, Settings
-from resetting.snapshot import App, Column, Database, Model, Server, Snapshot, Table
+from resetting.snapshot import App, Column, Database, Model, Server, Session, Snapshot, Table
 
 SECRET = "pw-sEcret.17"
 UTF8 = ["UTF8", "C.UTF-8", "C.UTF-8"]
@@ -39,9 +39,13 @@ def options(command="rebuild", environ=None, dry_run=False, **given):
 
 def table(name="sequences", rows=3, **fields):
     usual = Table(
-        "public", name, zlib.crc32(name.encode()), True, ["id"], {}, ["column id text"], rows
+        "public", name, name, zlib.crc32(name.encode()), True, ["id"], {}, ["column id text"], rows
     )
     return replace(usual, **{"version": str(rows), **fields})
+
+
+def session(pid, locks_table=False, blocks_sequences=False, **fields):
+    return Session(pid, f"pid {pid}", locks_table, blocks_sequences)
 
 
 def database(name="scope", *revisions, **fields):
@@ -87,5 +91,4 @@ def outcome(function, *arguments):
     with pytest.raises((Refused, Failed)) as caught:
         function(*arguments)
     error = caught.value
-    problems = getattr(error, "problems", None) or [error.problem]
-    return f"{getattr(error, 'status', 2)}: {messages(problems)}"
+    return f"{getattr(error, 'status', 2)}: {messages(error.args)}"

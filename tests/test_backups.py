@@ -29,7 +29,7 @@ COPIES = {
     "compared": (make.table(), make.model(), '"id"', "count(*) <> 3"),
     "schema": (make.table(**SCHEMA), make.model(**SCHEMA), 'FROM "a"."b"', 'COPY "a"."b"'),
     "generator": (NUMBERED, KEY, "", f'{SETVAL}greatest(max("id"), 9))'),
-    "new-generator": (make.table(), KEY, "", f'{SETVAL}greatest(max("id")))'),
+    "new-generator": (make.table(), KEY, "", f'{SETVAL}greatest(max("id"), NULL))'),
     "downwards": (NUMBERED, DOWN, "", f'{SETVAL}least(min("id"), 9))'),
 }
 ABSENT = Database("scope")
@@ -85,9 +85,9 @@ def test_both_databases_are_renamed_in_one_transaction():
     assert len(swap.argv[-1].split("; ")) == 3
     assert swap.argv[-1].endswith('COMMENT ON DATABASE "scope" IS NULL')
     forced = next(backups.swap_in(make.snapshot(), force=True))
-    assert forced.meanwhile.argv[-1].endswith("datname IN ('scope', 'scope.~0~')")
-    assert replace(forced, meanwhile=None) == swap
-    assert str(forced) == f"{forced.meanwhile} | {swap}"
+    assert forced.argv[-1].endswith("datname IN ('scope', 'scope.~0~')")
+    assert replace(forced, argv=swap.argv, pipe_to=None, may_fail=False) == swap
+    assert forced.may_fail and forced.pipe_to == swap
 
 
 @cases("table, model, source, target", COPIES)

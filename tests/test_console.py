@@ -55,8 +55,9 @@ def test_a_long_step_is_counted_on_a_terminal(mocker):
     mocker.patch.object(console, "sys", mocker.Mock(stdout=terminal))
     mocker.patch.dict("os.environ", clear=True)
     line = console.StepLine("[1/1] ", flask("db", title="copy a: 9 rows", rows=9), False)
-    line.tick(1, lambda: 4)
-    line.end(2.5, True)
+    line.began -= 2.51
+    line.tick([], lambda: 4)
+    line.end("failed")
     shown = terminal.getvalue()
     for key in ("copy a: 4 of 9", "2.5 s", "\x1b[31m  failed"):
         assert key in shown
@@ -64,9 +65,10 @@ def test_a_long_step_is_counted_on_a_terminal(mocker):
 
 def test_of_a_traceback_the_exception_is_shown(capsys):
     trace = ["x", "Traceback (most recent call last):", "  File a", "    b", "ValueError: c", ""]
-    console.show_output(trace)
-    console.show_output(["short", ""])
-    assert capsys.readouterr().out.split() == ["ValueError:", "c", "short"]
+    line = console.StepLine("", flask("db", title="a"), False)
+    line.explain("\n".join(trace))
+    line.explain("short\n\n")
+    assert capsys.readouterr().out.split() == ["a", "ValueError:", "c", "flask", "db", "short"]
     console.show_target(make.settings({"APP_ENVIRONMENT": "production"}), "")
     assert "as scope, production" in capsys.readouterr().out
     assert console.folded("a " * 60 + "\nlisted", "  ").count("\n") == 2

@@ -8,6 +8,7 @@ from builders import cases
 from resetting import hints
 from resetting.hints import find_hints
 
+SELECT = ["psql", "-d", "postgres", "-c", "SELECT 1"]
 AT = 'connection to server at "127.0.0.1", port 5432 failed: '
 FATAL = f"{AT}FATAL:  "
 SOCKET = 'connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed: '
@@ -75,8 +76,8 @@ def test_h75_debians_superuser_comes_by_its_socket(tmp_path, monkeypatch):
     monkeypatch.setattr("pwd.getpwall", lambda: [pwd.struct_passwd(["postgres"] * 7)])
     for host, where in (("localhost", ""), (str(tmp_path), f"-h {tmp_path} ")):
         given = make.settings(host=host, superuser="boss")
-        command = hints.statement_hint(given, "SELECT 1", "see").command
+        command = hints.superuser_hint(given, SELECT, "see").command
         assert command == f"sudo -u postgres psql {where}-p 5432 -d postgres -c 'SELECT 1'"
     assert find_hints(SAID["used"][0], given, make.options(FORCE="1")) == []
-    far = hints.statement_hint(make.settings(host="far", superuser="boss"), "SELECT 1", "see")
+    far = hints.superuser_hint(make.settings(host="far", superuser="boss"), SELECT, "see")
     assert far.command.startswith("psql -h far -p 5432 -U boss ")

@@ -5,7 +5,7 @@ import sys
 import builders as make
 from builders import SECRET, cases, outcome
 
-from resetting.env_file import read_settings
+from resetting.settings import read_settings
 
 SKIPPED = {
     "no-value": (b"A=1\n\nPOSTGRES_DB\n", "line 3"),
@@ -29,7 +29,7 @@ def read(folder, content, variable="POSTGRES_DB", **environ):
 
 def test_the_environment_wins_and_that_is_told(tmp_path, monkeypatch):
     said = outcome(read_settings, tmp_path, {}, "POSTGRES_DB")
-    assert "There is no .env" in said and ".env.example" in said
+    assert ".env cannot be read: No such file" in said and ".env.example" in said
     environ = {"POSTGRES_DB": "other", "POSTGRES_PORT": "5432", "POSTGRES_DISPOSABLE_DB": "y"}
     assert read(tmp_path, b"POSTGRES_DB=scope", **environ).overrides == ["POSTGRES_DB"]
     disposable = read(tmp_path, b"POSTGRES_DB=scope", "POSTGRES_DISPOSABLE_DB", **environ)

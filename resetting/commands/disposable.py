@@ -2,7 +2,7 @@
 
 from .. import backups, checks
 from ..command import Command
-from ..problems import Failed, Problem
+from ..problems import Failed
 
 
 class Disposable(Command):
@@ -13,12 +13,12 @@ class Disposable(Command):
 
     def checks(self):
         yield from checks.check_privileges(self.snapshot, self.database)
-        yield from checks.check_template(self.snapshot, backups.template(self.snapshot))
+        yield from checks.check_template(backups.template(self.snapshot))
 
     def confirmation(self):
         """Return a question where a clear asks, too, and if nobody can see what is lost."""
-        unseen = self.database.tables is None
-        if self.database.contents and (unseen or self.needs_confirmation()):
+        asks = self.database.error or self.needs_confirmation
+        if asks and self.database.contents:
             return f"This wipes out {self.database.name}: {self.database.contents}."
         return ""
 
@@ -30,5 +30,5 @@ class Disposable(Command):
     def verify(self, now):
         new = now.database
         if new.oid in (0, self.database.oid) or new.tables_with_rows:
-            raise Failed(Problem(f"{new.name} is not there, or not empty."))
+            raise Failed(f"{new.name} is not there, or not empty.")
         return f"{new.name} is there, and is empty"

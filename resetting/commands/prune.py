@@ -6,8 +6,8 @@ from .. import backups, checks
 from ..command import Command
 from ..migrations import belongs
 from ..problems import Failed, Problem
-from ..snapshot import Database, Snapshot, count
-from ..steps import numbered
+from ..snapshot import count, join
+from ..steps import Step, numbered
 
 
 class Prune(Command):
@@ -18,10 +18,9 @@ class Prune(Command):
 
     @property
     def chosen(self):
-        """The backups that are to be removed, the oldest first."""
-        oldest_first = reversed(list(self.snapshot.backups.items()))
+        """The backups that are to be removed."""
         chosen = {}
-        for number, backup in oldest_first:
+        for number, backup in self.snapshot.backups.items():
             if backup.owned and self.options["N"] in ("", str(number)):
                 chosen[number] = backup
         return chosen
@@ -40,24 +39,23 @@ class Prune(Command):
             yield "Remove", describe_backup(self.snapshot, number, backup)
 
     def confirmation(self):
-        if not self.chosen:
-            return ""
-        names = ", ".join(backup.name for backup in self.chosen.values())
-        return f"This removes for good: {names}."
+        names = [backup.name for backup in self.chosen.values()]
+        return f"This removes for good: {join(names)}."
 
     def steps(self):
         for number, backup in self.chosen.items():
-            own_folder = belongs(backup, self.snapshot.folders.get(number))
-            yield from backups.drop_pair(backup, number, own_folder, self.force)
+            yield backups.dropdb(backup.name, self.force)
+            if belongs(backup, self.snapshot.folders.get(number)):
+                yield Step(["rm", "-r", numbered("migrations", number)])
 
     def verify(self, now):
         left = [backup.name for number, backup in now.backups.items() if number in self.chosen]
         if left:
-            raise Failed(Problem(f"Not removed: {', '.join(left)}."))
+            raise Failed(f"Not removed: {join(left)}.")
         return f"{count(len(self.chosen), 'backup')} removed"
 
 
-def describe_backup(snapshot: Snapshot, number: int, backup: Database) -> str:
+def describe_backup(snapshot, number, backup):
     """Return a backup in words, with the time at which its migrations were renamed."""
     since = "no migrations"
     if number in snapshot.folders:

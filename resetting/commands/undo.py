@@ -15,17 +15,14 @@ class Undo(Command):
     takes = ("N", *Command.takes)
     counts_all = False
 
-    @property
-    def swaps(self):
-        return True
+    swaps = True
 
     @property
     def number(self):
         """The number of the backup: the one asked for, else the newest; 0: there is none."""
         if self.options["N"]:
             return int(self.options["N"])
-        newest_first = self.snapshot.backups
-        return next(iter(newest_first), 0)
+        return next(iter(self.snapshot.backups), 0)
 
     @property
     def backup(self):
@@ -58,7 +55,7 @@ class Undo(Command):
 
     def verify(self, now):
         if now.database.oid != self.backup.oid or unfinished_moves(now):
-            raise Failed(Problem("The undo is not finished."))
+            raise Failed("The undo is not finished.")
         return f"{now.database.name} is back: {now.database}"
 
 
@@ -76,8 +73,6 @@ class FinishSwap(Command):
 
     def verify(self, now):
         if unfinished_moves(now):
-            raise Failed(Problem("The migrations are still not with their databases."))
-        done = f"The interrupted swap is finished; {now.database.name} is there: {now.database}"
-        for backup in now.backups.values():  # the one renamed last
-            return f"{done}; kept as {backup.name}: {backup}"
-        return done
+            raise Failed("The migrations are still not with their databases.")
+        name = now.database.name
+        return f"The interrupted swap is finished; {name} is there: {now.database}"
