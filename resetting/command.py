@@ -27,9 +27,9 @@ class Command:
 
     @classmethod
     def condition(cls, options):
-        """Return which sequences this is about, as a condition of SQL; "" is none."""
+        """Return which sequences this is about, as a condition of SQL."""
         if not options.sequences:
-            return ""
+            return "false"
         ids = ", ".join(literal(name) for name in options.sequences)
         return f"id IN ({ids})"
 

@@ -7,6 +7,7 @@ it loads the app in the same way, and tells about it as JSON.
 """
 
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -14,27 +15,38 @@ import sys
 
 IDENTITY = """
     SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text,
-           pg_catalog.current_database()::text, current_user::text, oid::int8
+           pg_catalog.current_database() || ' as ' || current_user, oid::int8
     FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"""
+
+
+@functools.lru_cache
+def learn_target(gate):
+    """Wait at a file descriptor until it is our turn, and return what may be opened.
+
+    If the tool ends without a word, so does this process, having opened nothing.
+    """
+    with os.fdopen(gate) as file:
+        line = file.readline()
+    if not line:
+        os._exit(1)
+    return json.loads(line)
 
 
 def describe_mismatch(connection, target):
     """Return in a sentence what a DB-API connection is, if it is not the target; else ""."""
-    expected = f"{target['database']} as {target['user']}"
     try:
         cursor = connection.cursor()
         cursor.execute(IDENTITY)
-        started, database, user, oid = cursor.fetchone()
+        started, found, oid = cursor.fetchone()
         connection.rollback()
     except Exception as error:  # it is no PostgreSQL, or none that answers
         name = type(error).__name__
-        return f"Backscope opened something that is not {expected} ({name})."
-    found = f"{database} as {user}"
+        return f"Backscope opened something that is not {target['identity']} ({name})."
     if started != target["started"]:
         found += " on another server"
-    if found == expected and target["oid"] in (0, oid):
+    if found == target["identity"] and target["oid"] in (0, oid):
         return ""
-    return f"Backscope opened {found} (oid {oid}), not {expected}."
+    return f"Backscope opened {found} (oid {oid}), not {target['identity']}."
 
 
 def stop(sentence):
@@ -43,8 +55,11 @@ def stop(sentence):
     os._exit(1)
 
 
-def load(target, stop=stop):
-    """Return the app that flask would load; `stop` is told what it opens that is not the target."""
+def load(start, stop=stop):
+    """Return the app that flask would load; `stop` is told what it opens that is not the target.
+
+    The tool has told at the `start` where the gate is, and which variables flask would have.
+    """
     here = os.path.dirname(os.path.realpath(__file__))
     hidden = (here, os.path.dirname(here))  # Backscope is not to find what is in there
     sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") not in hidden]
@@ -54,15 +69,15 @@ def load(target, stop=stop):
     from sqlalchemy.pool import Pool
 
     def connected(connection, record):
-        sentence = describe_mismatch(connection, target)
+        sentence = describe_mismatch(connection, learn_target(start["gate"]))
         if sentence:
             connection.close()
             stop(sentence)
 
     event.listen(Pool, "connect", connected, insert=True)
     for name in ("FLASK_APP", "FLASK_SKIP_DOTENV"):
-        os.environ.pop(name, None)
-    os.environ.update(target["flask"])
+        del os.environ[name]
+    os.environ.update(start["flask"])
     load_dotenv()
     gc.disable()  # what is loaded stays to the end; looking through it is a third of the time
     app = ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()
@@ -72,18 +87,6 @@ def load(target, stop=stop):
         if name.startswith("FLASK_DB_"):  # of some .env; it would have migrations elsewhere
             del os.environ[name]
     return app
-
-
-def wait_for_turn(target):
-    """Wait until the step's turn has come, and learn which oid is the target's.
-
-    If the tool ends without a word, so does this process, having opened nothing.
-    """
-    with os.fdopen(target["gate"]) as gate:
-        line = gate.readline()
-    if not line:
-        os._exit(1)
-    target["oid"] = int(line)
 
 
 def describe_app(app, target, report):
@@ -197,13 +200,10 @@ def describe_difference(difference):
     return f"{verb} {name} of {first.table.name}"
 
 
-def probe():
+def probe(start):
     """Print what there is to tell as JSON, and end at once: tearing down an app takes long."""
-    import flask_migrate  # noqa: F401  this takes a while, in which the tool looks at the server
-
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever Backscope prints is no answer
-    target = json.loads(sys.stdin.readline())
     report = {"models": [], "type_changes": []}
 
     def finish(error):
@@ -211,7 +211,8 @@ def probe():
         os._exit(0)
 
     try:
-        finish(describe_app(load(target, stop=finish), target, report))
+        app = load(start, stop=finish)
+        finish(describe_app(app, learn_target(start["gate"]), report))
     except BaseException as error:  # whatever the app raises; without the SQL of SQLAlchemy
         text = str(getattr(error, "orig", None) or error).strip()
         lines = text.splitlines() or [""]
@@ -221,11 +222,10 @@ def probe():
         finish(f"{type(error).__name__}: {line.strip()}")
 
 
-if __name__ == "__main__":
-    del sys.path[0]  # this folder, whose modules are not for Backscope
-    probe()
-elif "BACKSCOPE_RESET_TARGET" in os.environ:
-    target = json.loads(os.environ.pop("BACKSCOPE_RESET_TARGET"))
-    app = load(target)
-    if "gate" in target:
-        wait_for_turn(target)
+if "BACKSCOPE_RESET" in os.environ:
+    start = json.loads(os.environ.pop("BACKSCOPE_RESET"))
+    if __name__ == "__main__":
+        del sys.path[0]  # this folder, whose modules are not for Backscope
+        probe(start)
+    app = load(start)
+    learn_target(start["gate"])

@@ -80,7 +80,7 @@ class Inspector:
         self.condition = kind.condition(options)
         self.counts_all = kind.counts_all
         self.counted_oids = set()
-        self.template_objects = set()
+        self.template_objects = []
         try:
             self.connection = connect_for_maintenance()
         except SERVER_ERRORS as error:
@@ -89,7 +89,7 @@ class Inspector:
         host = settings.host or self.connection.info.host or ""  # the socket that libpq took
         self.settings = replace(settings, host=host, superuser=superuser)
         with suppress(*SERVER_ERRORS), closing(connect("template1")) as template:
-            self.template_objects = read_objects(template)
+            self.template_objects = fetch(template, SQL["other_objects"])
 
     def fetch(self, name, *values):
         """Return the rows of a query of look.sql; raise Refused with the server's words."""
@@ -161,8 +161,6 @@ class Inspector:
             return database
         try:
             with closing(connect(database.name)) as connection:
-                sessions = [Session(**row) for row in fetch(connection, SQL["sessions"])]
-                database = replace(database, sessions=sessions)
                 return self.read_contents(database, connection)
         except SERVER_ERRORS as error:
             return replace(database, error=self.settings.mask(error_text(error)))
@@ -173,22 +171,17 @@ class Inspector:
         if database.oid in self.counted_oids:
             limit = "NULL"
         tables = [Table(**row) for row in fetch(connection, SQL["tables"])]
-        tables = [count_rows(connection, table, limit) for table in tables]
-        found = replace(database, tables=tables)
-        version_table = found.find(None, "alembic_version")
-        revisions = read_column(connection, version_table, "version_num", "true")
-        matching_ids = None
-        if self.condition:
-            sequences = found.find(None, "sequences")
-            matching_ids = read_column(connection, sequences, "id", self.condition)
-        own_objects = read_objects(connection) - self.template_objects
+        revisions = read_column(connection, "alembic_version", "version_num", "true")
+        objects = fetch(connection, SQL["other_objects"])
+        own_objects = [row for row in objects if row not in self.template_objects]
         return replace(
-            found,
-            tables=[table for table in tables if table is not version_table],
+            database,
+            sessions=[Session(**row) for row in fetch(connection, SQL["sessions"])],
+            tables=[count_rows(connection, table, limit) for table in tables],
             may_create_tables=fetch(connection, SQL["inside"])[0]["value"],
-            other_objects=Counter(kind for kind, _ in own_objects),
+            other_objects=Counter(row["kind"] for row in own_objects),
             revisions=frozenset(revisions or ()),
-            matching_ids=matching_ids,
+            matching_ids=read_column(connection, "sequences", "id", self.condition),
         )
 
     def copied_rows(self):
@@ -197,11 +190,6 @@ class Inspector:
             for row in fetch(self.connection, SQL["progress"], APPLICATION_NAME):
                 return row["value"]
         return 0
-
-
-def read_objects(connection):
-    """Return the kind and the oid of whatever else would be lost with a database."""
-    return {(row["kind"], row["oid"]) for row in fetch(connection, SQL["other_objects"])}
 
 
 def count_rows(connection, table, limit):
@@ -215,10 +203,7 @@ def count_rows(connection, table, limit):
 
 def read_column(connection, table, column, condition):
     """Return a column of a table in its order; None if there is none, or it cannot be read."""
-    if table is None:
-        return None
-    name = identifier(table.schema, table.name)
-    query = f"SELECT {column}::text AS value FROM {name} WHERE {condition} ORDER BY {column}"
+    query = f"SELECT {column}::text AS value FROM {table} WHERE {condition} ORDER BY {column}"
     with suppress(*SERVER_ERRORS):
         return [row["value"] for row in fetch(connection, query)]
     return None

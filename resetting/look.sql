@@ -55,8 +55,8 @@ AND coalesce(backend_type, 'client backend') = 'client backend'
 AND coalesce(application_name, '') NOT LIKE 'backscope-reset%' ORDER BY backend_start, pid
 
 -- name: tables
--- Whatever holds rows, but for the server's own, an extension's and temporary ones. Nothing in here
--- may wait for a lock on a table, as pg_get_indexdef() does.
+-- Whatever holds rows, but for Alembic's, the server's own, an extension's and temporary ones.
+-- Nothing in here may wait for a lock on a table, as pg_get_indexdef() does.
 -- `sequence_values` has the number that was given out last for each generated key.
 SELECT nspname AS schema, relname AS name, c.oid::int8, pg_table_is_visible(c.oid) AS visible,
        concat_ws('.', CASE WHEN NOT pg_table_is_visible(c.oid) THEN nspname END,
@@ -71,7 +71,7 @@ SELECT nspname AS schema, relname AS name, c.oid::int8, pg_table_is_visible(c.oi
         WHERE refobjid = c.oid AND deptype IN ('a', 'i') AND given IS NOT NULL) AS sequence_values
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p', 'm', 'f') AND relpersistence <> 't' AND NOT relispartition
-AND c.oid >= 16384
+AND c.oid >= 16384 AND NOT (relname = 'alembic_version' AND pg_table_is_visible(c.oid))
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND deptype = 'e')
 ORDER BY relname, nspname
 

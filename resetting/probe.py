@@ -14,35 +14,34 @@ GUARDED_APP = Path(__file__).with_name("guarded_app.py")
 LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
 
 
-def target(snapshot, database, oid, **more):
-    """Return as JSON what a process of Backscope's may open; an oid of 0 is any."""
-    settings = snapshot.settings
+def guarded_environment(settings, gate):
+    """Return the variables with which a process loads Backscope's app, and waits at a gate."""
     names = {"FLASK_APP", "FLASK_SKIP_DOTENV"} & settings.environ.keys()
+    start = {"gate": gate, "flask": {name: settings.environ[name] for name in names}}
+    return {
+        "BACKSCOPE_RESET": json.dumps(start),
+        "FLASK_APP": str(GUARDED_APP),
+        "FLASK_SKIP_DOTENV": "1",
+    }
+
+
+def target(snapshot, database, oid, **more):
+    """Return as a line what a process of Backscope's may open; an oid of 0 is any."""
     fields = {
         "started": snapshot.server.started,
         "database": database,
-        "user": settings.user,
+        "identity": f"{database} as {snapshot.settings.user}",
         "oid": oid,
-        "flask": {name: settings.environ[name] for name in names},
         **more,
     }
-    return json.dumps(fields)
-
-
-def guarded_environment(snapshot, database, **told):
-    """Return the variables with which a flask process has guarded connections."""
-    return {
-        "BACKSCOPE_RESET_TARGET": target(snapshot, database, **told),
-        "FLASK_APP": str(GUARDED_APP),
-        "FLASK_SKIP_DOTENV": "1",
-        "POSTGRES_DB": database,
-    }
+    return json.dumps(fields) + "\n"
 
 
 def start_probe(settings):
     """Start a process that loads Backscope's app while the server is inspected."""
     environment = settings.child_environment()
     environment.update(
+        guarded_environment(settings, 0),
         PYTHONDONTWRITEBYTECODE="1",
         PGOPTIONS=READ_OPTIONS,
         PGAPPNAME="backscope-reset probe",
@@ -70,7 +69,7 @@ def read_probe(process, snapshot, compares):
     more = {"exists": exists, "compares": exists and compares}
     question = target(snapshot, current.name, current.oid, **more)
     try:
-        answer, printed = process.communicate(question + "\n", timeout=LOAD_TIMEOUT)
+        answer, printed = process.communicate(question, timeout=LOAD_TIMEOUT)
         report = json.loads(answer)
     except (subprocess.TimeoutExpired, ValueError, OSError) as error:
         return replace(snapshot, app=App(error=f"It does not answer: {type(error).__name__}."))

@@ -12,40 +12,35 @@ from .probe import guarded_environment
 class Process:
     """A step that runs, or waits for its turn, and what it has printed."""
 
-    def __init__(self, step, snapshot, oid=0, waits=False):
-        """Start it; one that waits loads Backscope's app, and opens nothing before release()."""
+    def __init__(self, step, settings):
+        """Start it; one of Backscope's loads the app, and opens nothing before release()."""
         self.step = step
-        self.snapshot = snapshot
+        self.settings = settings
         self.printed = []
-        self.told = {"oid": oid}  # of the database that it may open
-        self.gate = None
-        if waits:
-            self.told["gate"], self.gate = os.pipe()  # only the read end is inherited
-            os.set_inheritable(self.told["gate"], True)
+        self.commands = []
+        self.waits_at, self.gate = os.pipe()  # only the read end is inherited
+        os.set_inheritable(self.waits_at, True)
         nothing = open(os.devnull, "rb")
         streams = {"_in": nothing, "_out": self.receive, "_err_to_out": True, "_out_bufsize": 1}
         if step.interactive:
             streams.update(_in=sys.stdin, _out_bufsize=0)  # a question has no end of line
-        self.commands = []
         if step.pipe_to:
             source = self._start(step, _in=nothing, _piped=True, _err=self.receive)
             if not step.may_fail:
                 streams["_in"] = source
             step = step.pipe_to
         self._start(step, **streams)
-        if waits:
-            os.close(self.told["gate"])
+        os.close(self.waits_at)
 
     def _start(self, step, **streams):
         """Start a command in a session of its own; it inherits the lock, and may outlive us."""
-        settings = self.snapshot.settings
-        environment = settings.child_environment()
+        environment = self.settings.child_environment()
         if step.guarded:
-            database = step.database or settings.database
-            environment.update(guarded_environment(self.snapshot, database, **self.told))
+            environment.update(guarded_environment(self.settings, self.waits_at))
+            environment["POSTGRES_DB"] = step.database or self.settings.database
         command = sh.Command(step.program)(
             *step.argv[1:],
-            _cwd=str(settings.checkout),
+            _cwd=str(self.settings.checkout),
             _env=environment,
             _encoding="utf-8",
             _decode_errors="replace",
@@ -62,13 +57,13 @@ class Process:
 
     def receive(self, text):
         """Take what was printed, without the password."""
-        self.printed.append(self.snapshot.settings.mask(text))
+        self.printed.append(self.settings.mask(text))
 
-    def release(self, oid):
-        """Let a process that waits open the database with this oid; without one it ends."""
+    def release(self, target):
+        """Let a process that waits open its target; without one it ends."""
         if self.gate:
-            with suppress(BrokenPipeError):  # it could not load the app
-                os.write(self.gate, oid.encode())
+            with suppress(BrokenPipeError):  # it does not read it, or could not load the app
+                os.write(self.gate, target.encode())
             os.close(self.gate)
             self.gate = None
 

@@ -11,7 +11,7 @@ from .commands.undo import FinishSwap
 from .hints import find_hints
 from .inspector import Inspector
 from .migrations import unfinished_moves
-from .probe import read_probe, start_probe
+from .probe import read_probe, start_probe, target
 from .problems import Failed, Interrupted, Problem, Refused, describe_fault, refuse
 from .processes import Process
 from .settings import read_settings
@@ -140,8 +140,8 @@ class Run:
         """
         processes = {}
         for number, step in enumerate(steps, 1):
-            if number > 1 and step.guarded and not step.interactive:
-                processes[number] = Process(step, self.command.snapshot, waits=True)
+            if step.guarded and not step.interactive:
+                processes[number] = Process(step, self.command.snapshot.settings)
         try:
             for number, step in enumerate(steps, 1):
                 if step.commits:
@@ -161,8 +161,8 @@ class Run:
         database = step.database or snapshot.database.name
         oid = self.created.get(database, snapshot.database.oid)
         line = console.StepLine(head, step, self.options.on("VERBOSE"))
-        process = waiting or Process(step, snapshot, oid)
-        process.release(f"{oid}\n")
+        process = waiting or Process(step, snapshot.settings)
+        process.release(target(snapshot, database, oid))
         self.running = process
         self.hand_on_signal()
         while process.is_alive():

@@ -3,10 +3,10 @@
 # how it was called, and does what a test wants `before` and `after` it. $FAULT defines both.
 # Unless FAST is empty, SQL does what flask would, without its cost.
 name=${0##*/}
-case "$BACKSCOPE_RESET_TARGET" in *'"gate": '*)
-    gate=${BACKSCOPE_RESET_TARGET##*'"gate": '}
-    read -r oid <"/dev/fd/${gate%%[!0-9]*}" || exit 1
-    BACKSCOPE_RESET_TARGET=$(printf %s "$BACKSCOPE_RESET_TARGET" | sed 's/"gate": [0-9]*/"gate": 0/') ;;
+case "$BACKSCOPE_RESET" in *'"gate": '*)
+    gate=${BACKSCOPE_RESET##*'"gate": '}
+    read -r target <"/dev/fd/${gate%%[!0-9]*}" || exit 1
+    BACKSCOPE_RESET=$(printf %s "$BACKSCOPE_RESET" | sed 's/"gate": [0-9]*/"gate": 9/') ;;
 esac
 call="$name${1+ $*}"
 printf '%s\n' "$call" >>"$TRACE"
@@ -32,12 +32,13 @@ case "${FAST:+fast }$call" in
         -f "$MODEL/../tables.sql" ;;
 esac
 if type after >/dev/null 2>&1; then
-    "$@"
+    "$@" 9<<END
+$target
+END
     status=$?
     after
     exit $status
 fi
-[ -n "$oid" ] || exec "$@"
-exec "$@" <<END
-$oid
+exec "$@" 9<<END
+$target
 END

@@ -12,15 +12,15 @@ from sqlalchemy.dialects import postgresql
 
 from resetting import guarded_app, probe
 
-TARGET = {"started": "1.5", "database": "scope", "user": "boss", "oid": 7}
+TARGET = {"started": "1.5", "database": "scope", "identity": "scope as boss", "oid": 7}
 TARGET.update(exists=True, compares=False)
 IDENTITIES = {
-    "target": (("1.5", "scope", "boss", 7), 7, ""),
-    "created": (("1.5", "scope", "boss", 99), 0, ""),
-    "server": (("1.6", "scope", "boss", 7), 7, "another server"),
-    "database": (("1.5", "other", "boss", 7), 7, "opened other as boss"),
-    "role": (("1.5", "scope", "user", 7), 7, "opened scope as user"),
-    "oid": (("1.5", "scope", "boss", 8), 7, "oid 8"),
+    "target": (("1.5", "scope as boss", 7), 7, ""),
+    "created": (("1.5", "scope as boss", 99), 0, ""),
+    "server": (("1.6", "scope as boss", 7), 7, "another server"),
+    "database": (("1.5", "other as boss", 7), 7, "opened other as boss"),
+    "role": (("1.5", "scope as user", 7), 7, "opened scope as user"),
+    "oid": (("1.5", "scope as boss", 8), 7, "oid 8"),
     "no-postgresql": ((), 7, "(ValueError)"),
 }
 METADATA = sa.MetaData()
@@ -100,14 +100,14 @@ def test_differences_are_said_as_flask_db_migrate_would_do_them():
     assert not guarded_app.is_primary_key(("remove_index", index), METADATA)
 
 
-def test_who_waits_learns_the_oid_or_ends(mocker):
+def test_who_waits_learns_its_target_or_ends(mocker):
     ended = mocker.patch("os._exit", side_effect=SystemExit)
-    for word, oid in ((b"42\n", 42), (b"", 7)):
+    for word in (b'{"oid": 42}\n', b""):
+        guarded_app.learn_target.cache_clear()
         read_end, write_end = os.pipe()
         os.write(write_end, word)
         os.close(write_end)
-        target = {"gate": read_end, "oid": 7}
         with contextlib.suppress(SystemExit):
-            guarded_app.wait_for_turn(target)
-        assert target["oid"] == oid
+            assert guarded_app.learn_target(read_end) == {"oid": 42}
+            assert guarded_app.learn_target(read_end) == {"oid": 42}
     assert ended.call_count == 1

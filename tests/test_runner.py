@@ -1,5 +1,6 @@
 """How a run looks, refuses, acts and ends: H22 H24 H25 H40 H41 H72 H73 H93 H100 H102."""
 
+import json
 from dataclasses import replace
 
 import builders as make
@@ -143,13 +144,13 @@ def stepped(run, mocker, step, error=""):
     process.wait.return_value = error
     run.inspector.find_oid.return_value = 42
     run.run_step("", step, process)
-    return process.release.call_args.args[0]
+    return json.loads(process.release.call_args.args[0])["oid"]
 
 
 def test_a_step_is_run_in_the_database_that_was_created(run, mocker):
     stepped(run, mocker, Step(["createdb", "x"], database="x", creates=True))
-    assert stepped(run, mocker, flask("db", database="x")) == "42\n"
-    assert stepped(run, mocker, flask("db")) == f"{BEFORE.database.oid}\n"
+    assert stepped(run, mocker, flask("db", database="x")) == 42
+    assert stepped(run, mocker, flask("db")) == BEFORE.database.oid
     failed = outcome(stepped, run, mocker, Step(["mv"]), "mv failed")
     assert failed.startswith("1: mv failed\n")
     assert "-d template1 -c 'CREATE EXTENSION citext'" in failed

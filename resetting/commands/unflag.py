@@ -17,8 +17,9 @@ class Unflag(ClearSequences):
 
     @classmethod
     def condition(cls, options):
-        parts = [UNFINISHED, super().condition(options)]
-        return " AND ".join(part for part in parts if part)
+        if options.sequences:
+            return f"{UNFINISHED} AND {super().condition(options)}"
+        return UNFINISHED
 
     def confirmation(self):
         return ""
