@@ -11,44 +11,39 @@ from .steps import quote, tilde
 
 MAINTENANCE_DATABASES = ("postgres", "template0", "template1")
 DATABASE_NAME = re.compile(r"\w[\w .~-]*")  # which no program and no URL takes for anything else
-MAX_NAME_BYTES = 63 - len(".~999~")  # NAMEDATALEN - 1, less what a backup's name has
+MAX_NAME_BYTES = 57  # NAMEDATALEN - 1, less what a backup's name has: .~999~
 OLDEST_SERVER = 13
 
 
 def check_settings(settings, variable):
     """Yield what is wrong with the settings alone; `variable` names the database."""
-    yield from check_database_name(settings, variable)
-    testing = settings.values["APP_ENVIRONMENT"] == "testing"
-    if testing and variable == "POSTGRES_DB":
-        message = "is testing, so Flask would open POSTGRES_DISPOSABLE_DB."
-        yield setting_problem(settings, "APP_ENVIRONMENT", message)
+    wrong = {variable: describe_wrong_name(settings, variable)}
+    if settings.values["APP_ENVIRONMENT"] == "testing" and variable == "POSTGRES_DB":
+        wrong["APP_ENVIRONMENT"] = "is testing, so Flask would open POSTGRES_DISPOSABLE_DB."
     for name in ("POSTGRES_USER", "POSTGRES_PASSWORD"):
         if "@" in settings.values[name]:  # Backscope puts it into a URL as it is
-            message = "has @, behind which Backscope's URL has the host. Write it as %40."
-            yield setting_problem(settings, name, message)
+            wrong[name] = "has @, behind which Backscope's URL has the host. Write it as %40."
+    for name, message in wrong.items():
+        hint = settings.edit_hint
+        if name in settings.environ:
+            hint = Hint(f"unset {name}", "have .env decide, unless make's command line had it")
+        if message:
+            yield Problem(f"{name} {message}", hint)
 
 
-def check_database_name(settings, variable):
-    """Yield why this cannot be the name of the database that `variable` names."""
+def describe_wrong_name(settings, variable):
+    """Return why this cannot be the name of the database that `variable` names; else ""."""
     name = settings.database
-    main_names = (settings.values["POSTGRES_DB"], settings.dotenv.get("POSTGRES_DB"))
     if not name:
-        yield setting_problem(settings, variable, "is not set.")
-    elif name in MAINTENANCE_DATABASES:
-        yield setting_problem(settings, variable, f"is {name}, PostgreSQL's own database.")
-    elif not DATABASE_NAME.fullmatch(name) or len(name.encode()) > MAX_NAME_BYTES:
-        message = f"is {name!a}, which is too long or has an unusual character."
-        yield setting_problem(settings, variable, message)
-    elif variable != "POSTGRES_DB" and (name in main_names or re.search(r"\.~\d+~$", name)):
-        yield setting_problem(settings, variable, f"is {name}, which flask test must not empty.")
-
-
-def setting_problem(settings, name, message):
-    """Return a problem of one variable, with what changes it where it was set."""
-    if name in settings.environ:
-        hint = Hint(f"unset {name}", "have .env decide, unless it was typed on the command line")
-        return Problem(f"{name} {message}", hint)
-    return Problem(f"{name} {message}", settings.edit_hint)
+        return "is not set."
+    if name in MAINTENANCE_DATABASES:
+        return f"is {name}, PostgreSQL's own database."
+    if not DATABASE_NAME.fullmatch(name) or len(name.encode()) > MAX_NAME_BYTES:
+        return f"is {name!a}, which is too long or has an unusual character."
+    main_names = (settings.values["POSTGRES_DB"], settings.dotenv.get("POSTGRES_DB"))
+    if variable != "POSTGRES_DB" and (name in main_names or re.search(r"\.~\d+~$", name)):
+        return f"is {name}, which flask test must not empty."
+    return ""
 
 
 def check_app(snapshot):

@@ -11,7 +11,7 @@ from .problems import Problem, Refused
 from .settings import NON_SECRET_VARIABLES
 from .steps import quote, tilde
 
-WIDTH = 80
+WIDTH = 78
 LABEL_WIDTH = 13
 STEP_WIDTH = 52
 SHOWN_LINES = 12  # of the output of a command that failed
@@ -22,8 +22,8 @@ GREEN = 32
 
 def is_plain(stream):
     """Return whether a stream is to have no colours and nothing that moves."""
-    dumb = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-    return dumb or not stream.isatty()
+    named = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return named or not stream.isatty()
 
 
 def allow_any_character():
@@ -52,7 +52,7 @@ def folded(text, margin=""):
     indent = margin
     for line in text.splitlines():
         wrapper = textwrap.TextWrapper(
-            WIDTH - 2, indent, indent, break_long_words=False, break_on_hyphens=False
+            WIDTH, indent, indent, break_long_words=False, break_on_hyphens=False
         )
         parts.append(wrapper.fill(line))
         indent = margin + "  "
@@ -168,7 +168,7 @@ class StepLine:
             if self.step.rows:
                 title = text.rpartition(":")[0]
                 text = f"{title}: {copied_rows():,} of {self.step.rows:,}"
-            say(f"\r\x1b[K{text[: WIDTH - 9].ljust(STEP_WIDTH)} {seconds:4} s", end="")
+            say(f"\r\x1b[K{text[: WIDTH - 7].ljust(STEP_WIDTH)} {seconds:4} s", end="")
 
     def end(self, failed):
         """Print how long the step took, and whether it failed."""

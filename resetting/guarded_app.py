@@ -91,8 +91,6 @@ def load(start, stop=stop):
 
 def describe_app(app, target, report):
     """Add to the report what the tool has to know of the app (snapshot.App); return an error."""
-    from sqlalchemy.schema import sort_tables_and_constraints
-
     report["production"] = bool(app.config.get("PRODUCTION"))
     migrate = app.extensions.get("migrate")
     if not migrate or migrate.directory != "migrations":
@@ -105,8 +103,7 @@ def describe_app(app, target, report):
         main = migrate.db.engine
     plain = type(main.dialect)(paramstyle="named")  # others write each % twice
     plain._backslash_escapes = False  # as standard_conforming_strings, which is pinned, has it
-    tables = [table for table, _ in sort_tables_and_constraints(metadata.tables.values())]
-    for table in tables[:-1]:  # the last one has the constraints of a cycle
+    for table in metadata.sorted_tables:
         columns = [describe_column(column, plain) for column in table.columns]
         model = {"schema": table.schema, "name": table.name, "columns": columns}
         report["models"].append(model)
@@ -134,7 +131,7 @@ def describe_column(column, dialect):
     from sqlalchemy import literal
 
     increment = 0
-    if column is column.table._autoincrement_column:
+    if column is column.table.autoincrement_column:
         increment = 1
     if column.identity is not None:
         increment = column.identity.increment or 1
@@ -172,8 +169,7 @@ def compare(engine, metadata, report):
         for kind, *rest in differences:
             if kind == "modify_type":
                 _, table, column, _, *types = rest
-                names = [one.compile(dialect=engine.dialect) for one in types]
-                types = " -> ".join(names).lower().replace(", ", ",")
+                types = " -> ".join(str(name).replace(", ", ",").lower() for name in types)
                 report["type_changes"].append(f"{table}.{column}: {types}")
 
 
@@ -215,10 +211,9 @@ def probe(start):
         finish(describe_app(app, learn_target(start["gate"]), report))
     except BaseException as error:  # whatever the app raises; without the SQL of SQLAlchemy
         text = str(getattr(error, "orig", None) or error).strip()
-        lines = text.splitlines() or [""]
-        line = lines[0]
+        line, *rest = text.split("\n")
         if "Traceback" in text:
-            line = lines[-1]
+            line = rest[-1]
         finish(f"{type(error).__name__}: {line.strip()}")
 
 

@@ -72,10 +72,9 @@ class Options:
         repeated = [name for name in self.given if name not in ("CONFIRM", "VERBOSE")]
         if other:
             repeated = ["BACKSCOPE_DIR", "PRODUCTION"]
-        variables = {name: self[name] for name in repeated}
-        variables.update({name: self.environ.get(name, "") for name in REPEATED})
-        variables.update(changes)
-        pairs = [f"{name}={quote(value)}" for name, value in variables.items() if value]
+        known = {**self.environ, **self.given, **changes}
+        names = dict.fromkeys([*repeated, *REPEATED, *changes])
+        pairs = [f"{name}={quote(known[name])}" for name in names if known.get(name)]
         command = other or self.command
         if "RESET_MAKE" in self.environ:  # make, with what finds its Makefile
             return " ".join([self.environ["RESET_MAKE"], f"db-{command}", *pairs])
@@ -100,7 +99,9 @@ def parse(arguments, commands, environ):
     on make's command line. Raises Refused; argparse itself exits with status 2.
     """
     usage = "backscope-reset COMMAND [OPTION ...]; --help lists them"
-    parser = argparse.ArgumentParser(usage=usage, add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        usage=usage, add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS
+    )
     parser.add_argument("command", choices=commands)
     parser.add_argument("--dry-run", action="store_true")
     for name, option in OPTIONS.items():
@@ -109,10 +110,9 @@ def parse(arguments, commands, environ):
             parser.add_argument(flag, dest=name, action="store_const", const="1")
         else:
             parser.add_argument(flag, dest=name)
-    parsed = vars(parser.parse_args(arguments))
-    command = parsed.pop("command")
-    dry_run = parsed.pop("dry_run")
-    flags = {name: value for name, value in parsed.items() if value is not None}
+    flags = vars(parser.parse_args(arguments))
+    command = flags.pop("command")
+    dry_run = flags.pop("dry_run", False)
     takes = (*commands[command].takes, *COMMON)
     known = {**environ, **flags}
     given = {name: known[name] for name in takes if name in known}

@@ -71,11 +71,10 @@ def read_probe(process, snapshot, compares):
     try:
         answer, printed = process.communicate(question, timeout=LOAD_TIMEOUT)
         report = json.loads(answer)
-    except (subprocess.TimeoutExpired, ValueError, OSError) as error:
+    except (subprocess.TimeoutExpired, ValueError) as error:
         return replace(snapshot, app=App(error=f"It does not answer: {type(error).__name__}."))
     if report["error"]:  # with what was printed last, by git perhaps
-        last = [line for line in printed.splitlines() if line.strip()][-2:]
-        text = "\n".join([report["error"], *last])
+        text = "\n".join([report["error"], *printed.strip().splitlines()[-2:]])
         report["error"] = snapshot.settings.mask(text)
     for model in report["models"]:
         model["columns"] = [Column(**column) for column in model["columns"]]

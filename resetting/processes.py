@@ -18,6 +18,7 @@ class Process:
         self.settings = settings
         self.printed = []
         self.commands = []
+        self.interruptible = []  # those that have got no signal yet
         self.waits_at, self.gate = os.pipe()  # only the read end is inherited
         os.set_inheritable(self.waits_at, True)
         nothing = open(os.devnull, "rb")
@@ -53,6 +54,7 @@ class Process:
             **streams,
         )
         self.commands.append(command)
+        self.interruptible.append(command)
         return command
 
     def receive(self, text):
@@ -72,10 +74,10 @@ class Process:
         return any(command.is_alive() for command in self.commands)
 
     def interrupt(self, number):
-        """Hand a signal on."""
-        for command in self.commands:
+        """Hand a signal on, once."""
+        while self.interruptible:
             with suppress(OSError):
-                command.signal(number)
+                self.interruptible.pop().signal(number)
 
     def wait(self):
         """Wait for its end, and return in a sentence how it failed; "" if it did not."""

@@ -28,25 +28,18 @@ class Run:
         self.signal = ""
         self.acting = False
         self.committed = False  # whether the swap has begun: from there on all steps are run
-        self.running = None
         self.created = {}  # the oids of the databases that our steps created
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self.receive_signal)
 
     def receive_signal(self, number, frame):
-        """Note the first signal and hand it on; raise Interrupted if nothing was touched."""
+        """Note the first signal, for what runs; raise Interrupted if nothing was touched."""
         if self.signal:
             return
         self.signal = signal.Signals(number).name
         if not self.acting:
             raise Interrupted(f"Interrupted by {self.signal}. Nothing was changed.")
-        self.hand_on_signal()
-
-    def hand_on_signal(self):
-        """Have what runs end if a signal has come and it may be interrupted."""
-        if self.signal and self.running and self.running.step.interruptible:
-            self.running.interrupt(signal.Signals[self.signal])
 
     def look(self, kind, checkout):
         """Look at the settings, the server and the app, for a kind of command; raise Refused."""
@@ -148,7 +141,7 @@ class Run:
                     self.command.verify_built(self.inspector.inspect())
                 if self.signal and not self.committed:
                     raise Interrupted(f"Interrupted by {self.signal}.")
-                self.committed = self.committed or step.commits
+                self.committed |= step.commits
                 self.run_step(f"[{number}/{len(steps)}] ", step, processes.get(number))
         finally:
             for process in processes.values():
@@ -163,13 +156,13 @@ class Run:
         line = console.StepLine(head, step, self.options.on("VERBOSE"))
         process = waiting or Process(step, snapshot.settings)
         process.release(target(snapshot, database, oid))
-        self.running = process
-        self.hand_on_signal()
         while process.is_alive():
             time.sleep(POLL_SECONDS)
             line.tick(process.printed, self.inspector.copied_rows)
-        self.running = None
+            if self.signal and step.interruptible:
+                process.interrupt(signal.Signals[self.signal])
         error = process.wait()
+        line.tick(process.printed, self.inspector.copied_rows)  # what came last
         line.end(error)
         if error:
             printed = "".join(process.printed)
@@ -187,9 +180,11 @@ class Run:
         """Clean up what can be cleaned up, and raise what says how things are now."""
         before = self.command.snapshot
         message = problem.message
+        purpose = "do it again, once the cause is mended"
         kind = Failed
         if self.signal:
             message = f"Interrupted by {self.signal}."
+            purpose = "do it again"
             kind = Interrupted
         if self.command.force and self.command.blocking_sessions():
             message += " Sessions may have been terminated."
@@ -206,22 +201,11 @@ class Run:
             status = self.options.hint("see the state, once the server answers", "status")
             raise kind(message, status) from None
         hints = list(problem.hints)
-        if not comparison.is_unchanged(before, now):
-            hints += self.hints_to_recover(now)
-        elif not self.signal and not cleanup:
+        unchanged = comparison.is_unchanged(before, now)
+        if unchanged and not self.signal and not cleanup:
             raise Refused(Problem(message, *hints))
-        raise kind(f"{message}\n{comparison.describe_state(before, now)}", *hints)
-
-    def hints_to_recover(self, now):
-        """Yield what helps where a run has changed something and did not succeed."""
         if unfinished_moves(now):
-            yield self.options.hint("finish it")
-            return
-        purpose = "do it again, once the cause is mended"
-        if self.signal:
-            purpose = "do it again"
-        yield self.options.hint(purpose)
-        for number, backup in now.backups.items():
-            if number not in self.command.snapshot.backups:
-                purpose = f"swap the old one, {backup.name}, back in"
-                yield self.options.hint(purpose, "undo", N=str(number))
+            purpose = "finish it"
+        if not unchanged:
+            hints.append(self.options.hint(purpose))
+        raise kind(f"{message}\n{comparison.describe_state(before, now)}", *hints)

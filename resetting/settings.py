@@ -128,14 +128,9 @@ class Settings:
             "PGAPPNAME": APPLICATION_NAME,
             "PGCONNECT_TIMEOUT": "10",
         }
-        found = {}
-        for name, value in self.environ.items():
-            if not REDIRECTS.fullmatch(name):
-                found[name] = value
-        for name, value in pinned.items():
-            if value:
-                found[name] = value
-        return {**found, **self.values}
+        kept = {name: self.environ[name] for name in self.environ if not REDIRECTS.fullmatch(name)}
+        given = {name: value for name, value in pinned.items() if value}
+        return {**kept, **given, **self.values}
 
 
 def read_settings(checkout, environ, variable):

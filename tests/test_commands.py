@@ -160,7 +160,7 @@ def test_an_undo_takes_the_newest_backup_if_it_is_valid():
     assert messages(UNDO.checks()) == ""
     assert [UNDO.number, command("undo", BOTH, N="2").number] == [1, 2]
     assert "is owned by" in messages(command("undo", THEIRS).checks())
-    assert "no backup scope.~1~ that is valid" in messages(command("undo", invalid).checks())
+    assert "no such backup, or it is not valid" in messages(command("undo", invalid).checks())
 
 
 def test_status_names_what_differs_and_what_helps(capsys):

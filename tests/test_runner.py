@@ -20,7 +20,6 @@ GONE = replace(BEFORE, database=Database("scope"))
 EMPTIED = replace(BEFORE, database=make.database(tables=[make.table(rows=0)]))
 MOVED = replace(BEFORE, migrations=None)
 WAITING = replace(MOVED, folders={0: frozenset(["r1"])})
-KEPT = replace(GONE, backups={1: make.database("scope.~1~")})
 BUILT = replace(BEFORE, beside=make.database("scope.~0~", oid=5))
 KEEP = make.options(KEEP="1")
 CHANGED = {
@@ -45,7 +44,6 @@ ENDS = {
     "gone": ({}, [GONE], "1: It failed.\nThere is no database scope now."),
     "rows": ({}, [EMPTIED], "rebuild to do it again, once the cause is mended"),
     "signal": (INTERRUPTED, [GONE], "rebuild to do it again"),
-    "kept": ({}, [KEPT], "N=1 backscope-reset undo to swap the old one, scope.~1~, back in"),
     "swap-begun": (INTERRUPTED, [WAITING], "rebuild to finish it"),
     "removed": (CREATED, [BUILT, BEFORE], "1: It failed.\nEverything is as it was"),
     "server-gone": ({}, [Refused(Problem("x"))], "1: It failed.\nbackscope-reset status"),

@@ -44,21 +44,19 @@ class Status(Look):
     def show(self, commands):
         """Print what would be refused, and what helps."""
         given = dict(self.options.given)
-        verdict = "could run"
+        can_run = "could run"
         if self.snapshot.production:
             given["PRODUCTION"] = "1"
-            verdict += " with PRODUCTION=1"
-        problems = {}
+            can_run = "could run with PRODUCTION=1"
         for name in ("clear", "rebuild"):
             options = replace(self.options, command=name, given=given)
-            found = list(commands[name](options, self.snapshot).problems())
-            if found:
-                console.row(f"db-{name}", "would be refused")
-            else:
-                console.row(f"db-{name}", verdict)
-            problems.update({problem.message: problem for problem in found})
-        for problem in problems.values():
-            console.show(problem, error=False)
+            problems = list(commands[name](options, self.snapshot).problems())
+            verdict = can_run
+            if problems:
+                verdict = "would be refused"
+            console.row(f"db-{name}", verdict)
+            for problem in problems:
+                console.show(problem, error=False)
         console.show_hints(self.hints())
 
     def hints(self):

@@ -14,7 +14,6 @@ class Undo(Command):
     help = "swap a backup in; run again, it swaps back"
     takes = ("N", *Command.takes)
     counts_all = False
-
     swaps = True
 
     @property
@@ -35,10 +34,8 @@ class Undo(Command):
             yield from checks.check_privileges(self.snapshot, self.backup, self.database)
             yield from checks.check_beside(self.snapshot)
         else:
-            message = "There is no backup."
-            if self.number:
-                message = f"There is no backup {self.backup.name} that is valid."
-            yield Problem(message, self.options.hint("list the backups", "status"))
+            status = self.options.hint("list the backups", "status")
+            yield Problem("There is no such backup, or it is not valid.", status)
 
     def blocking_sessions(self):
         if not self.backup.oid:
