@@ -43,7 +43,7 @@ class Clear(Command):
         return self.database.locking_sessions
 
     def checks(self):
-        yield from checks.check_exists(self.snapshot, self.options)
+        yield from checks.check_exists(self.snapshot)
         yield from checks.check_recreatable(self.snapshot)
         if self.keeps:
             yield from checks.check_privileges(self.snapshot, self.database)
@@ -72,12 +72,9 @@ class Clear(Command):
             moves = self.snapshot.migrations is not None
             yield from backups.swap_in(self.snapshot, self.force, moves)
 
-    def verify_built(self, now):
-        self.check_cleared(now.beside)
-
     def verify(self, now):
         done = f"{now.database.name} is cleared"
-        stored = self.check_cleared(now.database)
+        stored = self.check_built(now.database)
         if stored:
             done += f"; stored since: {join(stored)}"
         if self.keeps:
@@ -85,20 +82,19 @@ class Clear(Command):
             done += f"; what it had is kept as {self.snapshot.backup}"
         return done
 
-    def check_cleared(self, cleared):
+    def check_built(self, cleared):
         """Return what was stored since; raise Failed if rows are left, or structure was lost."""
-        rebuild = self.options.hint("create it from the models", "rebuild", KEEP="1")
         comparison.check_seen(cleared)
         known = {table.oid for table in self.database.tables}
         left = [table for table in cleared.tables_with_rows if table.oid in known]
         if left and known == {table.oid for table in cleared.tables}:
             raise Failed("Backscope took no action.")
         if left:
-            raise Failed(f"Not in the models, so not cleared: {join(left)}.", rebuild)
+            raise Failed(f"Not in the models, so not cleared: {join(left)}.")
         lost = comparison.lost_structure(self.database, cleared)
         if lost:
             message = "It is cleared, but made as today's models are. These are gone:"
-            raise Failed("\n".join([message, *lost]), rebuild)
+            raise Failed("\n".join([message, *lost]))
         return [table for table in cleared.tables_with_rows if table.oid not in known]
 
 
@@ -163,12 +159,12 @@ class Rebuild(Command):
         yield flask("db", "migrate")
         yield flask("db", "upgrade")
 
-    def verify_built(self, now):
-        comparison.check_structure(now.beside, self.snapshot.app.models)
+    def check_built(self, new):
+        comparison.check_structure(new, self.snapshot.app.models)
 
     def verify(self, now):
         new = now.database
-        comparison.check_structure(new, self.snapshot.app.models)
+        self.check_built(new)
         verb = "set up"
         if self.database.oid:
             verb = "rebuilt"
@@ -207,14 +203,10 @@ def main(arguments, environ):
             kind = ClearSequences
         Run(options).run(kind, COMMANDS, checkout)
         return 0
-    except Refused as error:
-        console.say("\nNothing was changed.", console.BOLD, error=True)
+    except (Refused, Failed) as error:
+        console.say(error.heading, console.BOLD, error=True)
         for problem in error.args:
             console.show(problem)
-        return 2
-    except Failed as error:
-        console.say(error=True)
-        console.show(error.args[0], console.RED)
         return error.status
     except Exception as error:  # no traceback reaches a user
         console.say(f"\n{describe_fault(error)}", error=True)

@@ -38,9 +38,7 @@ def copy(snapshot, force):
     yield from remove_beside(snapshot, snapshot.beside.oid)
     name = snapshot.database.name
     step = create(["-T", name], snapshot.beside.name, BUILDING)
-    if force:
-        step = terminating_sessions(snapshot, step, [name])
-    yield step
+    yield terminating_sessions(snapshot, step, [name], force)
     if snapshot.migrations is not None:
         yield Step(["cp", "-R", "migrations", WAITING])
 
@@ -85,18 +83,18 @@ def rename(snapshot, title, pairs, force, *statements):
         renames.append(f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)}")
     maintenance = snapshot.server.maintenance
     step = psql(maintenance, *renames, *statements, title=title, commits=True)
-    if force:
-        return terminating_sessions(snapshot, step, [old for old, _ in pairs])
-    return step
+    return terminating_sessions(snapshot, step, [old for old, _ in pairs], force)
 
 
-def terminating_sessions(snapshot, step, databases):
-    """Return a step while which all sessions of some databases are terminated.
+def terminating_sessions(snapshot, step, databases, force):
+    """Return a step or, by force, one while which the sessions of some databases are terminated.
 
     It takes a lock at which who connects has to wait, and then waits five seconds for the
     sessions that are there (ALTER DATABASE, CREATE DATABASE). So they are terminated a second
     after it has begun: who connects again at once comes too late.
     """
+    if not force:
+        return step
     names = ", ".join(literal(name) for name in databases)
     terminate = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

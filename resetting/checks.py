@@ -56,8 +56,7 @@ def check_production(snapshot, options):
     """Yield that this may be production, unless that was said."""
     if snapshot.production and not options.on("PRODUCTION"):
         environment = quote(snapshot.settings.values["APP_ENVIRONMENT"])
-        message = f"APP_ENVIRONMENT is {environment}, so this may be production."
-        yield Problem(message, options.hint("continue anyway", PRODUCTION="1"))
+        yield Problem(f"APP_ENVIRONMENT is {environment}, so this may be production.")
 
 
 def check_server(snapshot):
@@ -69,17 +68,16 @@ def check_server(snapshot):
         yield Problem("This server is a standby, which is read-only.")
 
 
-def check_exists(snapshot, options):
+def check_exists(snapshot):
     """Yield why there is nothing to clear: no database, no tables, or nobody can see."""
     database = snapshot.database
-    rebuild = options.hint("create it", "rebuild")
     if not database.usable:
         where = snapshot.settings.server_label
-        yield Problem(f"There is no usable database {database.name} on {where}.", rebuild)
+        yield Problem(f"There is no usable database {database.name} on {where}.")
     elif database.error:  # so that nobody could say what was changed
         yield Problem(f"{database.name} cannot be inspected:\n{database.error}")
     elif not database.tables and not database.revisions:
-        yield Problem(f"{database.name} has no tables and no revision.", rebuild)
+        yield Problem(f"{database.name} has no tables and no revision.")
 
 
 def check_recreatable(snapshot):
@@ -116,18 +114,17 @@ def check_beside(snapshot):
 
 def check_copyable(snapshot, options):
     """Yield why the rows of some tables cannot be copied."""
-    keep = options.hint("keep it and copy nothing", CARRY="", KEEP="1")
     database = snapshot.database
     if database.error:
-        yield Problem(f"The rows of {database.name} cannot be seen: {database.error}", keep)
+        yield Problem(f"The rows of {database.name} cannot be seen: {database.error}")
     for model, table in rows_to_copy(snapshot):
         if table.rows is None and not options.on("FORCE"):
-            yield Problem(f"The rows of {model} cannot be counted.", keep)
+            yield Problem(f"The rows of {model} cannot be counted.")
         for column in model.columns:
             wanting = column.required and column.fill is None
             if table.rows != 0 and wanting and column.name not in table.columns:
                 message = f"The rows of {model} cannot be copied: {column.name} must not be null."
-                yield Problem(f"{message} A server_default in the models would fill it.", keep)
+                yield Problem(f"{message} A server_default in the models would fill it.")
 
 
 def check_unfinished_swap(snapshot):
@@ -145,7 +142,7 @@ def check_sessions(options, sessions):
     if sessions and not options.on("FORCE"):
         heading = f"In the way: {count(len(sessions), 'session')}"
         lines = [heading, *(session.description for session in sessions)]
-        yield Problem("\n".join(lines), options.hint("terminate what is listed", FORCE="1"))
+        yield Problem("\n".join(lines))
 
 
 def check_programs(snapshot, steps):

@@ -99,8 +99,8 @@ class Command:
         """Return the commands, in the documented order; none if there is nothing to do."""
         return []
 
-    def verify_built(self, now):
-        """Raise Failed if what was built beside is not as it should be, before it is swapped in."""
+    def check_built(self, database):
+        """Raise Failed if what was built is not as it should be, before it is swapped in."""
 
     def verify(self, now):
         """Return what was reached; raise Failed if it is not as it should be."""

@@ -65,9 +65,9 @@ def show_hints(hints, error=False):
         say(f"    To {hint.purpose}:\n      {hint.command}", error=error)
 
 
-def show(problem, colour=0, error=True):
+def show(problem, error=True):
     """Print a problem, and what helps."""
-    say(folded(problem.message, "  "), colour, error=error)
+    say(folded(problem.message, "  "), error=error)
     show_hints(problem.hints, error)
 
 

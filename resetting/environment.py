@@ -125,12 +125,8 @@ def current_commit(checkout):
 def find_backups(stem, names):
     """Return the names that are backups of a stem, by their numbers."""
     pattern = re.compile(re.escape(stem) + r"\.~(0|[1-9][0-9]*)~")
-    found = {}
-    for name in names:
-        match = pattern.fullmatch(name)
-        if match:
-            found[int(match[1])] = name
-    return found
+    matches = [pattern.fullmatch(name) for name in names]
+    return {int(match[1]): match[0] for match in matches if match}
 
 
 def read_revisions(folder):

@@ -11,8 +11,8 @@ from .environment import install_command
 from .problems import Hint
 from .steps import tilde
 
-# Each entry has the `pattern` of what was said and a `purpose`; and what helps: a `command`,
-# `variables` with which this command helps, or the words that a `superuser` has to run.
+# Each entry has the `pattern` of what was said and a `purpose`; and what helps: a `command`, the
+# words that a `superuser` has to run, or `variables` for this command or another `target`.
 # {1} is the pattern's first group.
 HINTS = json.loads(Path(__file__).with_name("hints.json").read_text())
 SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")
@@ -40,8 +40,10 @@ def find_hints(text, settings, options, template="template1"):
             if "superuser" in entry:
                 argv = [word.format(*groups, **words) for word in entry["superuser"]]
                 found.append(superuser_hint(settings, argv, purpose))
-            elif "variables" not in entry:
+            elif "command" in entry:
                 found.append(Hint(entry["command"].format(*groups, **words), purpose))
+            elif "target" in entry:
+                found.append(options.hint(purpose, entry["target"], **entry["variables"]))
             elif not entry["variables"].items() <= options.given.items():
                 found.append(options.hint(purpose, **entry["variables"]))
     return list(dict.fromkeys(found))

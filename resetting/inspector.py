@@ -117,11 +117,8 @@ class Inspector:
         long as what it left running; a flask that waits needs a moment to end.
         """
         os.set_inheritable(self.connection.fileno(), True)
-        try:
-            fetch(self.connection, SQL["lock"], zlib.crc32(self.settings.database.encode()))
-        except psycopg2.errors.LockNotAvailable:
-            return False
-        return True
+        key = zlib.crc32(self.settings.database.encode())
+        return self.fetch("lock", key)[0]["value"]
 
     def inspect(self):
         """Return all that is seen; raise Refused if the server does not answer any more."""

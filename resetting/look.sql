@@ -26,8 +26,9 @@ FROM pg_database ORDER BY age(xmin)
 SELECT oid::int8 AS value FROM pg_database WHERE datname = %s
 
 -- name: lock
--- Waits three seconds, until another reset is taken to be running.
-SELECT set_config('lock_timeout', '3s', false), pg_advisory_lock(%s)
+-- Tries for three seconds, until another reset is taken to be running.
+SELECT EXISTS (SELECT FROM generate_series(1, 30)
+               WHERE pg_try_advisory_lock(%s) OR pg_sleep(0.1)::text IS NULL) AS value
 
 -- name: inside
 -- Whether our role may create tables where the search path does.

@@ -47,12 +47,8 @@ def moves_from_waiting(snapshot):
 def free_number(snapshot, folder):
     """Return the number of the backup whose folder this is, or else one that is free."""
     without = [number for number in snapshot.backups if number not in snapshot.folders]
-    for number in without:
-        if belongs(snapshot.backups[number], folder):
-            return number
-    if without:
-        return without[0]
-    return snapshot.number
+    own = [number for number in without if belongs(snapshot.backups[number], folder)]
+    return [*own, *without, snapshot.number][0]
 
 
 def swap_moves(snapshot, number):
@@ -63,15 +59,16 @@ def swap_moves(snapshot, number):
     """
     current = snapshot.database
     backup = snapshot.backups.get(number, Database(""))
+    migrations = snapshot.migrations
     folder = snapshot.folders.get(number)
     kept = numbered("migrations", number)
     if folder is None or not fits(current, folder):
         return []
-    if snapshot.migrations is None:
+    if migrations is None:  # perhaps a rebuild has renamed the current one
         if belongs(current, folder) and not belongs(backup, folder):
             return [move(kept, "migrations")]
-        return []  # a rebuild has renamed the current one
-    stays = fits(current, snapshot.migrations) and fits(backup, folder)
-    if stays or not fits(backup, snapshot.migrations):
+        return []
+    stays = fits(current, migrations) and fits(backup, folder)
+    if stays or not fits(backup, migrations):
         return []
     return [move(kept, WAITING), move("migrations", kept), move(WAITING, "migrations")]

@@ -21,12 +21,16 @@ class Problem:
 
 
 class Refused(Exception):
-    """Nothing was changed; its `args` are the problems. Exit status 2."""
+    """Nothing was changed, for the problems in its `args`."""
+
+    heading = "\nNothing was changed."
+    status = 2
 
 
 class Failed(Exception):
     """A run that has changed something did not succeed, for the problem in its `args`."""
 
+    heading = ""
     status = 1
 
     def __init__(self, message, *hints):

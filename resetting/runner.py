@@ -138,7 +138,7 @@ class Run:
         try:
             for number, step in enumerate(steps, 1):
                 if step.commits:
-                    self.command.verify_built(self.inspector.inspect())
+                    self.command.check_built(self.inspector.inspect().beside)
                 if self.signal and not self.committed:
                     raise Interrupted(f"Interrupted by {self.signal}.")
                 self.committed |= step.commits
@@ -170,8 +170,7 @@ class Run:
             if not self.signal:
                 line.explain(printed)
                 template = self.command.template
-                said = f"{error}\n{printed}"
-                hints = find_hints(said, snapshot.settings, self.options, template)
+                hints = find_hints(printed, snapshot.settings, self.options, template)
             raise Failed(error, *hints)
         if step.creates:
             self.created[database] = self.inspector.find_oid(database)
@@ -200,7 +199,7 @@ class Run:
         except (Refused, Failed):
             status = self.options.hint("see the state, once the server answers", "status")
             raise kind(message, status) from None
-        hints = list(problem.hints)
+        hints = [*problem.hints, *find_hints(message, before.settings, self.options)]
         unchanged = comparison.is_unchanged(before, now)
         if unchanged and not self.signal and not cleanup:
             raise Refused(Problem(message, *hints))

@@ -59,8 +59,7 @@ class Settings:
     @property
     def server_label(self):
         """The server in words."""
-        host = self.host or "the default socket"
-        return f"{host}:{self.port}"
+        return f"{self.host or 'the default socket'}:{self.port}"
 
     @property
     def local(self):
@@ -88,7 +87,7 @@ class Settings:
     @property
     def edit_hint(self):
         """The command that opens .env."""
-        return edit_hint(self.checkout / ".env")
+        return Hint(f"${{EDITOR:-vi}} {tilde(self.checkout / '.env')}", "check the settings")
 
     def client(self, program, *words, user=""):
         """Return a command of PostgreSQL's client programs that goes to this server."""
@@ -162,14 +161,9 @@ def read_settings(checkout, environ, variable):
     )
 
 
-def edit_hint(path):
-    """Return the hint that opens a file."""
-    return Hint(f"${{EDITOR:-vi}} {tilde(path)}", "check the settings")
-
-
 def read_dotenv(path):
     """Return the text of `.env`; raise Refused with the lines that python-dotenv would skip."""
-    edit = edit_hint(path)
+    edit = Hint(f"${{EDITOR:-vi}} {tilde(path)}", "mend it")
     try:
         text = path.read_bytes().decode()
     except UnicodeDecodeError as error:

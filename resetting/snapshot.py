@@ -121,8 +121,7 @@ class Database:
             return "not there yet"
         if not self.valid:
             return "what an interrupted dropdb left"
-        contents = self.contents or "no rows"
-        return f"{self.size}, {contents}"
+        return f"{self.size}, {self.contents or 'no rows'}"
 
     def find(self, schema, name):
         """Return a table by its schema or, without one, as the search path finds it."""

@@ -101,7 +101,8 @@ def test_a_lock_that_another_reset_holds_is_not_ours(mocker):
     seen.settings = make.settings()
     seen.connection = mocker.Mock(**{"fileno.return_value": 0})
     mocker.patch("os.set_inheritable")
-    mocker.patch.object(inspector, "fetch", side_effect=[[], psycopg2.errors.LockNotAvailable])
+    answers = [[{"value": True}], [{"value": False}]]
+    mocker.patch.object(inspector, "fetch", side_effect=answers)
     assert [seen.lock(), seen.lock()] == [True, False]
 
 

@@ -130,7 +130,7 @@ def test_a_signal_stops_between_steps_but_not_in_a_swap(run, mocker):
     run.signal = ""
     assert "no tables" in outcome(run.run_steps, [Step(["psql"], commits=True)])
     assert not ran.called
-    mocker.patch.object(Rebuild, "verify_built")
+    mocker.patch.object(Rebuild, "check_built")
     ran.side_effect = lambda *words: setattr(run, "signal", "SIGINT")
     run.run_steps([Step(["psql"], commits=True), Step(["mv"])])
     assert ran.call_count == 2

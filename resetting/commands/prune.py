@@ -28,8 +28,7 @@ class Prune(Command):
     def checks(self):
         yield from checks.check_unfinished_swap(self.snapshot)
         if self.options["N"] and not self.chosen:
-            message = f"There is no backup {self.options['N']} that is ours."
-            yield Problem(message, self.options.hint("list the backups", "status"))
+            yield Problem(f"There is no backup {self.options['N']} that is ours.")
 
     def blocking_sessions(self):
         return [session for backup in self.chosen.values() for session in backup.sessions]

@@ -20,10 +20,9 @@ class ClearSequences(Command):
         return [session for session in self.database.sessions if session.blocks_sequences]
 
     def checks(self):
-        yield from checks.check_exists(self.snapshot, self.options)
+        yield from checks.check_exists(self.snapshot)
         if self.options.on("KEEP"):
-            hint = self.options.hint("clear them without a copy", KEEP="")
-            yield Problem("KEEP=1 copies the whole database. It is not for SEQ.", hint)
+            yield Problem("KEEP=1 copies the whole database. It is not for SEQ.")
 
     def confirmation(self):
         if self.needs_confirmation:

@@ -5,7 +5,6 @@ from ..command import Command
 from ..migrations import unfinished_moves
 from ..problems import Failed, Problem
 from ..snapshot import Database
-from ..steps import numbered
 
 
 class Undo(Command):
@@ -26,16 +25,14 @@ class Undo(Command):
     @property
     def backup(self):
         """Its database, which may not be there."""
-        name = numbered(self.database.name, self.number)
-        return self.snapshot.backups.get(self.number, Database(name))
+        return self.snapshot.backups.get(self.number, Database(""))
 
     def checks(self):
         if self.backup.usable:
             yield from checks.check_privileges(self.snapshot, self.backup, self.database)
             yield from checks.check_beside(self.snapshot)
         else:
-            status = self.options.hint("list the backups", "status")
-            yield Problem("There is no such backup, or it is not valid.", status)
+            yield Problem("There is no such backup, or it is not valid.")
 
     def blocking_sessions(self):
         if not self.backup.oid:
