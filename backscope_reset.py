@@ -48,7 +48,6 @@ class Clear(Command):
         if self.keeps:
             yield from checks.check_privileges(self.snapshot, self.database)
             yield from checks.check_template(self.database)
-            yield from checks.check_beside(self.snapshot)
 
     def confirmation(self):
         rows = join(self.database.tables_with_rows)
@@ -116,8 +115,6 @@ class Rebuild(Command):
         yield from checks.check_unfinished_swap(self.snapshot)
         if self.carries:
             yield from checks.check_copyable(self.snapshot, self.options)
-        if self.keeps:
-            yield from checks.check_beside(self.snapshot)
 
     def confirmation(self):
         contents = self.database.contents

@@ -2,9 +2,9 @@
 
 import re
 
+from .backups import unfinished_moves
 from .copies import rows_to_copy
 from .environment import CLIENT_PROGRAMS
-from .migrations import unfinished_moves
 from .problems import Hint, Problem
 from .snapshot import BUILDING, count
 from .steps import quote, tilde

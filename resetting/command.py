@@ -83,6 +83,8 @@ class Command:
         yield from checks.check_server(self.snapshot)
         yield from checks.check_app(self.snapshot)
         yield from checks.check_production(self.snapshot, self.options)
+        if self.swaps:
+            yield from checks.check_beside(self.snapshot)
         yield from self.checks()
         yield from checks.check_sessions(self.options, self.blocking_sessions())
         yield from checks.check_programs(self.snapshot, self.steps())

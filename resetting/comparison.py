@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from .migrations import unfinished_moves
+from .backups import unfinished_moves
 from .problems import Failed
 from .snapshot import Database, join
 

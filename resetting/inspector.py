@@ -36,7 +36,7 @@ def fetch(connection, query, *values):
     """Return all rows of a query, by the names of its columns; raise SERVER_ERRORS."""
     with connection.cursor() as cursor:
         cursor.execute(query, values or None)
-        return [dict(row) for row in cursor.fetchall()]
+        return cursor.fetchall()
 
 
 def connect(database):
@@ -48,7 +48,6 @@ def connect(database):
     connection = psycopg2.connect(
         dbname=database,
         options=READ_OPTIONS,
-        application_name="backscope-reset looks",
         cursor_factory=RealDictCursor,
     )
     connection.autocommit = True

@@ -15,14 +15,14 @@ LOAD_TIMEOUT = 60  # seconds until an app that does not load is given up
 
 
 def guarded_environment(settings, gate):
-    """Return the variables with which a process loads Backscope's app, and waits at a gate."""
+    """Return the environment in which a process loads Backscope's app, and waits at a gate."""
     names = {"FLASK_APP", "FLASK_SKIP_DOTENV"} & settings.environ.keys()
     start = {"gate": gate, "flask": {name: settings.environ[name] for name in names}}
-    return {
-        "BACKSCOPE_RESET": json.dumps(start),
-        "FLASK_APP": str(GUARDED_APP),
-        "FLASK_SKIP_DOTENV": "1",
-    }
+    environment = settings.child_environment()
+    environment.update(
+        BACKSCOPE_RESET=json.dumps(start), FLASK_APP=str(GUARDED_APP), FLASK_SKIP_DOTENV="1"
+    )
+    return environment
 
 
 def target(snapshot, database, oid, **more):
@@ -39,14 +39,8 @@ def target(snapshot, database, oid, **more):
 
 def start_probe(settings):
     """Start a process that loads Backscope's app while the server is inspected."""
-    environment = settings.child_environment()
-    environment.update(
-        guarded_environment(settings, 0),
-        PYTHONDONTWRITEBYTECODE="1",
-        PGOPTIONS=READ_OPTIONS,
-        PGAPPNAME="backscope-reset probe",
-        FLASK_RUN_FROM_CLI="1",
-    )
+    environment = guarded_environment(settings, 0)
+    environment.update(PYTHONDONTWRITEBYTECODE="1", PGOPTIONS=READ_OPTIONS, FLASK_RUN_FROM_CLI="1")
     process = subprocess.Popen(
         [sys.executable, str(GUARDED_APP)],
         cwd=settings.checkout,

@@ -35,10 +35,8 @@ class Process:
 
     def _start(self, step, **streams):
         """Start a command in a session of its own; it inherits the lock, and may outlive us."""
-        environment = self.settings.child_environment()
-        if step.guarded:
-            environment.update(guarded_environment(self.settings, self.waits_at))
-            environment["POSTGRES_DB"] = step.database or self.settings.database
+        environment = guarded_environment(self.settings, self.waits_at)
+        environment["POSTGRES_DB"] = step.database or self.settings.database
         command = sh.Command(step.program)(
             *step.argv[1:],
             _cwd=str(self.settings.checkout),

@@ -10,7 +10,6 @@ from .command import Look
 from .commands.undo import FinishSwap
 from .hints import find_hints
 from .inspector import Inspector
-from .migrations import unfinished_moves
 from .probe import read_probe, start_probe, target
 from .problems import Failed, Interrupted, Problem, Refused, describe_fault, refuse
 from .processes import Process
@@ -62,7 +61,7 @@ class Run:
             compares = kind.read_only or options.on("CARRY")
             snapshot = read_probe(probe, snapshot, compares)
         self.command = kind(options, snapshot)
-        if self.command.swaps and unfinished_moves(snapshot):
+        if self.command.swaps and backups.unfinished_moves(snapshot):
             self.command = FinishSwap(options, snapshot)
 
     def run(self, kind, commands, checkout):
@@ -203,7 +202,7 @@ class Run:
         unchanged = comparison.is_unchanged(before, now)
         if unchanged and not self.signal and not cleanup:
             raise Refused(Problem(message, *hints))
-        if unfinished_moves(now):
+        if backups.unfinished_moves(now):
             purpose = "finish it"
         if not unchanged:
             hints.append(self.options.hint(purpose))

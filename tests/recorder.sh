@@ -1,9 +1,9 @@
 #!/bin/sh
-# Every program that the tool runs is this one: it waits for its turn, as flask would, records
+# Every program that the tool runs is this one: as flask it waits for its turn; it records
 # how it was called, and does what a test wants `before` and `after` it. $FAULT defines both.
 # Unless FAST is empty, SQL does what flask would, without its cost.
 name=${0##*/}
-case "$BACKSCOPE_RESET" in *'"gate": '*)
+case "$name $BACKSCOPE_RESET" in "flask {"*)
     gate=${BACKSCOPE_RESET##*'"gate": '}
     read -r target <"/dev/fd/${gate%%[!0-9]*}" || exit 1
     BACKSCOPE_RESET=$(printf %s "$BACKSCOPE_RESET" | sed 's/"gate": [0-9]*/"gate": 9/') ;;

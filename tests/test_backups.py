@@ -11,7 +11,7 @@ import pytest
 from builders import LATIN, cases, lines
 
 from resetting import backups, copies
-from resetting.migrations import unfinished_moves
+from resetting.backups import unfinished_moves
 from resetting.snapshot import App, Database
 from resetting.steps import move
 

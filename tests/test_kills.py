@@ -32,7 +32,7 @@ FAST = {
 }
 STORE = "INSERT INTO sequences VALUES ('{}', '', 0, '{{}}', true) ON CONFLICT DO NOTHING"
 CRASH = """kill -9 $(PATH=$REAL_PATH psql -qXAt -d postgres -c "SELECT pid FROM pg_stat_activity
-    WHERE application_name = 'backscope-reset looks' LIMIT 1")"""
+    WHERE application_name LIKE 'backscope-reset%' LIMIT 1")"""
 CRASHES = {"createdb*": "rebuild --keep", "mv*": "undo", "cp*": "clear --keep"}
 
 

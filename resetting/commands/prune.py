@@ -4,7 +4,6 @@ import time
 
 from .. import backups, checks
 from ..command import Command
-from ..migrations import belongs
 from ..problems import Failed, Problem
 from ..snapshot import count, join
 from ..steps import Step, numbered
@@ -44,7 +43,7 @@ class Prune(Command):
     def steps(self):
         for number, backup in self.chosen.items():
             yield backups.dropdb(backup.name, self.force)
-            if belongs(backup, self.snapshot.folders.get(number)):
+            if backups.belongs(backup, self.snapshot.folders.get(number)):
                 yield Step(["rm", "-r", numbered("migrations", number)])
 
     def verify(self, now):

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from .. import console
+from ..backups import fits, unfinished_moves
 from ..checks import check_copyable
 from ..command import Look
-from ..migrations import fits, unfinished_moves
 from ..problems import Hint
 from ..snapshot import first_ten, join
 from .prune import describe_backup

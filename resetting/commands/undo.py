@@ -1,8 +1,8 @@
 """db-undo: swap a backup and the current pair; and how an interrupted swap is finished."""
 
 from .. import backups, checks
+from ..backups import unfinished_moves
 from ..command import Command
-from ..migrations import unfinished_moves
 from ..problems import Failed, Problem
 from ..snapshot import Database
 
@@ -30,7 +30,6 @@ class Undo(Command):
     def checks(self):
         if self.backup.usable:
             yield from checks.check_privileges(self.snapshot, self.backup, self.database)
-            yield from checks.check_beside(self.snapshot)
         else:
             yield Problem("There is no such backup, or it is not valid.")
 
