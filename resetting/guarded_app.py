@@ -40,8 +40,8 @@ def describe_mismatch(connection, target):
         started, found, oid = cursor.fetchone()
         connection.rollback()
     except Exception as error:  # it is no PostgreSQL, or none that answers
-        name = type(error).__name__
-        return f"Backscope opened something that is not {target['identity']} ({name})."
+        kind = type(error).__name__
+        return f"Backscope opened something that is not {target['identity']} ({kind})."
     if started != target["started"]:
         found += " on another server"
     if found == target["identity"] and target["oid"] in (0, oid):

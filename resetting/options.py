@@ -61,8 +61,7 @@ class Options:
     @property
     def sequences(self):
         """The ids that SEQ names, as Backscope writes them."""
-        ids = [f"A{int(word[1:]):06}" for word in self["SEQ"].split()]
-        return list(dict.fromkeys(ids))
+        return [f"A{int(word[1:]):06}" for word in self["SEQ"].split()]
 
     def command_line(self, other="", **changes):
         """Return this command, or another one, as it is typed; a change to "" leaves it out.

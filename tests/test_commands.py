@@ -61,8 +61,8 @@ MOVED_AWAY = make.snapshot(migrations=None)
 FOLDERLESS = [COPIED[0], *CLEAR_COPY, SWAPPED[0]]
 DROPS = ["dropdb scope.~1~", "rm -r migrations.~1~", "dropdb scope.~2~"]
 SOME = "WHERE id IN ('A000045', 'A000008')"
-DELETE = str(psql("scope", f'DELETE FROM "public"."sequences" {SOME}'))
-SET = 'UPDATE "public"."sequences" SET values_requested = false'
+DELETE = str(psql("scope", f"DELETE FROM sequences {SOME}"))
+SET = "UPDATE sequences SET values_requested = false"
 STUCK = 'WHERE values_requested AND "values" IS NULL AND '
 UNFLAG = str(psql("scope", f"{SET} {SOME.replace('WHERE ', STUCK)}"))
 # A command; its steps, and what it asks.
@@ -170,7 +170,11 @@ def test_status_names_what_differs_and_what_helps(capsys):
     fields = {"app": app, "beside": make.database("scope.~0~"), "backups": {1: BACKUP}}
     status = command("status", make.snapshot(given, database=found, **fields))
     shown = "\n".join(f"{label}: {text}" for label, text in status.heading())
-    for key in ("r7, which migrations does not have", "would add column a.b", "of A000001"):
+    for key in (
+        "r7, which migrations does not have",
+        "would add column a.b",
+        "Unfinished: A000001",
+    ):
         assert key in shown
     assert "Half built: scope.~0~" in shown
     assert "no migrations" in shown

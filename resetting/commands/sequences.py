@@ -4,14 +4,14 @@ from .. import checks
 from ..command import Command
 from ..problems import Failed, Problem
 from ..snapshot import count, first_ten
-from ..steps import identifier, psql
+from ..steps import psql
 
 
 class ClearSequences(Command):
     """Clear only some sequences."""
 
     takes = ("SEQ", *Command.takes)
-    sql = "DELETE FROM {} WHERE {}"
+    sql = "DELETE FROM sequences"
     verb = "delete"
     done = "cleared"
     not_matching = "Not cached"  # the label of those that are not meant
@@ -31,18 +31,16 @@ class ClearSequences(Command):
 
     def heading(self):
         cached = self.database.matching_ids
-        others = [name for name in self.options.sequences if name not in (cached or ())]
-        if others and cached is not None:
+        if cached is not None:
+            others = [name for name in self.options.sequences if name not in cached]
             yield self.not_matching, first_ten(others)
 
     def steps(self):
-        table = self.database.find(None, "sequences")
-        if table is None or self.database.matching_ids == []:
+        if self.database.matching_ids == []:
             return
         if self.force:
             yield from terminate(self.snapshot, self.blocking_sessions())
-        name = identifier(table.schema, table.name)
-        statement = self.sql.format(name, self.condition(self.options))
+        statement = f"{self.sql} WHERE {self.condition(self.options)}"
         yield psql(self.database.name, statement, title=f"{self.verb} sequences")
 
     def verify(self, now):

@@ -34,8 +34,7 @@ class Status(Look):
             yield "Models", f"flask db migrate would {join(differences)}"
         elif differences is not None:
             yield "Models", "the same as the database"
-        if self.database.matching_ids:
-            yield "Unfinished", f"downloads of {first_ten(self.database.matching_ids)}"
+        yield "Unfinished", first_ten(self.database.matching_ids or ())
         if snapshot.beside.oid:
             yield "Half built", f"{snapshot.beside.name}, until the next KEEP=1 or CARRY=1"
         for number, backup in sorted(snapshot.backups.items()):

@@ -9,7 +9,7 @@ class Unflag(ClearSequences):
     """Un-flag downloads that never finished, and keep what is cached."""
 
     help = "un-flag downloads that never finished; keep what is cached"
-    sql = "UPDATE {} SET values_requested = false WHERE {}"
+    sql = "UPDATE sequences SET values_requested = false"
     verb = "un-flag"
     done = "un-flagged"
     not_matching = "Not flagged"
