@@ -132,7 +132,7 @@ def show_dry_run(steps, settings):
     if shutil.which("flask", path=environ.get("PATH")) != str(folder / "flask"):
         lines.append(f"PATH={quote(str(folder))}:$PATH")
     lines.append(f"cd {quote(str(settings.checkout))}")
-    if "PGPASSWORD" not in environ and "%" not in settings.values["POSTGRES_PASSWORD"]:
+    if settings.password and "%" not in settings.values["POSTGRES_PASSWORD"]:
         lines.append('export PGPASSWORD="${POSTGRES_PASSWORD:-$(dotenv get POSTGRES_PASSWORD)}"')
     lines += [str(step) for step in steps]
     say(" &&\n".join(lines))

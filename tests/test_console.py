@@ -13,7 +13,7 @@ from resetting.steps import flask
 FOLDER = sys.executable.rpartition("/")[0]
 DRY_RUNS = {
     "plain": ({}, f" PGUSER=scope |PATH={FOLDER}:$PATH &&|cd /backscope &&|dotenv get", "unset"),
-    "service": ({"PGSERVICE": "x", "PGPASSWORD": "q"}, "unset PGSERVICE &&\nexport", "PGPASSWORD"),
+    "service": ({"PGSERVICE": "x", "PGPASSWORD": "q"}, "unset PGSERVICE &&|dotenv get", "SERVICEF"),
     "active": ({"PATH": FOLDER}, "export PGPASSWORD=", "PATH="),
 }
 
@@ -48,6 +48,8 @@ def test_a_dry_run_is_a_script_that_stops_at_a_failure(capsys, environ, keys, ab
     *lines, last = out.splitlines()
     assert last == "flask db upgrade"
     assert all(line.endswith(" &&") for line in lines)
+    console.show_dry_run([], make.settings({"POSTGRES_PASSWORD": "a%40"}))
+    assert "PGPASSWORD" not in capsys.readouterr().out
 
 
 def test_a_long_step_is_counted_on_a_terminal(mocker):
