@@ -111,7 +111,7 @@ class Command:
 class Look(Command):
     """A command that only looks: it takes no lock, refuses nothing and runs no step."""
 
-    takes = ("PRODUCTION",)
+    takes = ("PRODUCTION",)  # as it is in the environment of who works on a server
     read_only = True
 
     def problems(self):

@@ -47,15 +47,17 @@ class Status(Look):
         if self.snapshot.production:
             given["PRODUCTION"] = "1"
             can_run = "could run with PRODUCTION=1"
+        problems = {}
         for name in ("clear", "rebuild"):
             options = replace(self.options, command=name, given=given)
-            problems = list(commands[name](options, self.snapshot).problems())
+            found = list(commands[name](options, self.snapshot).problems())
+            problems.update({problem.message: problem for problem in found})
             verdict = can_run
-            if problems:
+            if found:
                 verdict = "would be refused"
             console.row(f"db-{name}", verdict)
-            for problem in problems:
-                console.show(problem, error=False)
+        for problem in problems.values():
+            console.show(problem, error=False)
         console.show_hints(self.hints())
 
     def hints(self):
