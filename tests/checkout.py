@@ -1,7 +1,6 @@
 """A checkout of the stand-in, its database, the recorded commands, and the tool run on it."""
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -245,10 +244,7 @@ class Backscope:
     def finish(self, process):
         """Wait for the tool, and for what a killed one left running; take what was called."""
         out, err = process.communicate()
-        folder, killed = os.open(self.folder, os.O_RDONLY), process.returncode == -9
-        if killed:  # what it started has inherited both its locks
-            fcntl.flock(folder, fcntl.LOCK_EX)
-        os.close(folder)
+        killed = process.returncode == -9  # what it started has inherited its lock
         while killed and self.postgres.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"):
             pass
         return Result(process.returncode, out, err, self.take_trace(), self.name)

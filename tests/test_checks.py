@@ -51,6 +51,7 @@ REFUSED = {
     "filled": ({"app": FILLED}, "", ""),
     "unseen": (of(tables=[], error="odd"), "KEEP=1", "cannot be inspected"),
     "uncounted": (of(tables=[make.table(rows=None)]), "KEEP=1", ""),
+    "no-tables": (of(tables=[]), "", ""),
     "absent": ({"database": Database("scope")}, "", "no usable database scope"),
     "invalid": (of(valid=False), "", "no usable database scope"),
     "not-recreatable": (of(may_create_tables=False), "", "GRANT CREATE ON SCHEMA"),
@@ -96,21 +97,16 @@ def test_what_cannot_be_counted_is_not_called_empty(mocker, answers, expected):
     assert str(inspector.count_rows(None, make.table(rows=None), "NULL")) == expected
 
 
-def test_a_lock_that_another_reset_holds_is_not_ours(mocker):
-    seen = inspector.Inspector.__new__(inspector.Inspector)
-    seen.settings = make.settings()
-    seen.connection = mocker.Mock(**{"fileno.return_value": 0})
-    mocker.patch("os.set_inheritable")
-    answers = [[{"value": True}], [{"value": False}]]
-    mocker.patch.object(inspector, "fetch", side_effect=answers)
-    assert [seen.lock(), seen.lock()] == [True, False]
-
-
 def test_what_cannot_be_seen_or_is_not_there_has_failed():
     unseen = make.database(tables=[], error="no way")
     assert "cannot be seen" in outcome(comparison.check_seen, unseen)
     assert "cannot be inspected: no way" in comparison.describe_changes(make.database(), unseen)[0]
     unknown = make.database(tables=[make.table(rows=None)])
     assert comparison.describe_changes(unknown, make.database()) == []
+    emptied, dropped = make.database(tables=[make.table(rows=0)]), make.database(tables=[])
+    assert comparison.describe_changes(emptied, dropped) == []
+    assert "dropped, 3 before" in comparison.describe_changes(make.database(), dropped)[0]
+    hidden = make.database(tables=[make.table(schema="far", visible=False)])
+    assert hidden.find(None, "sequences") is None and hidden.find("far", "sequences")
     unmade = make.database(revisions=frozenset())
     assert "has no revision" in outcome(comparison.check_structure, unmade, [])

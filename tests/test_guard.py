@@ -1,7 +1,7 @@
 """Pinned environment, guarded connections: whatever leads elsewhere, the target is opened."""
 
 import pytest
-from checkout import edit
+from checkout import append, edit
 from postgres import PASSWORD
 
 ENGINE = "import psycopg2; app.config['SQLALCHEMY_ENGINE_OPTIONS'] = {%s}"
@@ -33,6 +33,13 @@ def test_h9_the_probe_and_a_step_stop_at_another_database(backscope, precious):
     result = backscope.unchanged("clear", FAST="")
     assert result.trace == ["flask clear-database"]
     assert f"opened {precious}" in result.said
+
+
+@pytest.mark.inside
+def test_h2_an_app_that_does_not_load_says_why_itself(backscope):
+    append(backscope.folder / "flaskr/nscope/models.py", "import nowhere")
+    said = backscope.refused("rebuild", FAST="").said
+    assert "NoAppException: ModuleNotFoundError: No module named 'nowhere'" in said
 
 
 def test_h96_a_first_set_up_stops_before_the_first_touch(fresh, precious):

@@ -139,18 +139,21 @@ def test_a_signal_stops_between_steps_but_not_in_a_swap(run, mocker):
 def stepped(run, mocker, step, error=""):
     process = mocker.Mock(step=step, printed=['type "citext" does not exist\n'])
     process.is_alive.side_effect = [True, False]
-    process.wait.return_value = error
+    process.wait.side_effect = lambda: process.printed.append("the last words\n") or error
     run.inspector.find_oid.return_value = 42
     run.run_step("", step, process)
     return json.loads(process.release.call_args.args[0])["oid"]
 
 
-def test_a_step_is_run_in_the_database_that_was_created(run, mocker):
+def test_a_step_is_run_in_the_database_that_was_created(run, mocker, capsys):
     stepped(run, mocker, Step(["createdb", "x"], database="x", creates=True))
     assert stepped(run, mocker, flask("db", database="x")) == 42
     assert stepped(run, mocker, flask("db")) == BEFORE.database.oid
     failed = outcome(stepped, run, mocker, Step(["mv"]), "mv failed")
     assert failed.startswith("1: mv failed\n")
+    run.options = make.options(VERBOSE="1")
+    stepped(run, mocker, flask("db"))
+    assert "the last words" in capsys.readouterr().out.partition("flask db\n")[2]
     assert "-d template1 -c 'CREATE EXTENSION citext'" in failed
 
 
