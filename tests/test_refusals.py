@@ -70,7 +70,7 @@ def test_h80_a_server_that_speaks_german(backscope, charset):
     """What is not UTF-8 is shown with replacements, unless psycopg2 loses it; also in a step."""
     backscope.write_env(POSTGRES_PORT=refuse_with(GERMAN.encode(charset)))
     said = backscope.refused("clear").said
-    assert re.search("Passwort-Authentifizierung f|cannot be read.*psql -h", said)
+    assert re.search("Passwort-Authentifizierung f|cannot be read.*psql -p", said)
     backscope.write_env()
     says = ("psql*", "printf 'FEHLER: f\\374r' >&2; exit 3")
     assert "FEHLER: f" in backscope.unchanged("clear --seq A1", before=says).said
