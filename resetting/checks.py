@@ -82,8 +82,9 @@ def check_exists(snapshot):
 
 def check_recreatable(snapshot):
     """Yield why Backscope could drop its tables, but not create them again."""
-    if snapshot.database.tables and not snapshot.database.may_create_tables:
-        yield Problem(f"{snapshot.database.name}: permission denied for schema public.")
+    schema = snapshot.database.closed_schema
+    if schema and snapshot.database.tables:
+        yield Problem(f"{snapshot.database.name}: permission denied for schema {schema}.")
 
 
 def check_privileges(snapshot, *databases):

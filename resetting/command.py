@@ -75,7 +75,8 @@ class Command:
     def problems(self):
         """Yield all that is in the way, with what helps against what is said."""
         for problem in self.all_checks():
-            hints = find_hints(problem.message, self.snapshot.settings, self.options)
+            settings = self.snapshot.settings
+            hints = find_hints(problem.message, settings, self.options, self.template)
             yield Problem(problem.message, *problem.hints, *hints)
 
     def all_checks(self):

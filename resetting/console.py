@@ -96,8 +96,7 @@ def show_target(settings, commit):
 
 def confirm(sentence, answer, ways, beforehand):
     """Have `answer` typed; raise Refused if nobody sees the question, or another is typed."""
-    say()
-    say(folded(sentence), BOLD)
+    say(f"\n{folded(sentence)}", BOLD)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         message = "The question cannot be asked, as this is not a terminal."
         raise Refused(Problem(message, *ways, beforehand))
@@ -160,8 +159,9 @@ class StepLine:
         """Show what was printed; else count the seconds, and the rows of a copy, once a second."""
         seconds = int(time.monotonic() - self.began)
         if self.apart:
-            say("".join(printed[self.shown :]), end="")
-            self.shown = len(printed)
+            new = printed[self.shown :]
+            self.shown += len(new)
+            say("".join(new), end="")
         elif seconds > self.seconds and not is_plain(sys.stdout):
             self.seconds = seconds
             text = self.text

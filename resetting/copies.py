@@ -69,7 +69,7 @@ def copy_rows(snapshot, compare):
         old = identifier(table.schema, table.name)
         new = identifier(model.schema or "public", model.name)
         statements = [f"COPY {new} ({names}) FROM STDIN"]
-        if compare:
+        if compare and table.rows is not None:
             wrong = f"'copied ' || count(*) || ' of {table.rows} rows'"
             case = f"CASE WHEN count(*) <> {table.rows} THEN ({wrong})::int END"
             statements.append(f"SELECT {case} FROM {new}")

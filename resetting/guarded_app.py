@@ -12,19 +12,24 @@ import gc
 import json
 import os
 import sys
+import threading
 
+TURN = threading.Lock()  # the gate has one line, for whichever thread connects first
 IDENTITY = """
     SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text,
            pg_catalog.current_database() || ' as ' || current_user, oid::int8
     FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"""
 
 
-@functools.lru_cache
 def learn_target(gate):
-    """Wait at a file descriptor until it is our turn, and return what may be opened.
+    """Wait at a file descriptor until it is our turn, and return what may be opened."""
+    with TURN:
+        return read_target(gate)
 
-    If the tool ends without a word, so does this process, having opened nothing.
-    """
+
+@functools.lru_cache
+def read_target(gate):
+    """Return what the tool has written, once; without a word of it this process ends."""
     with os.fdopen(gate) as file:
         line = file.readline()
     if not line:
@@ -66,7 +71,11 @@ def load(start, stop=stop):
     sys.path.insert(0, os.getcwd())
     from flask.cli import ScriptInfo, load_dotenv
     from sqlalchemy import event
+    from sqlalchemy.engine import Engine
     from sqlalchemy.pool import Pool
+
+    def connects(*_):  # the database may have to be created before
+        learn_target(start["gate"])
 
     def connected(connection, record):
         sentence = describe_mismatch(connection, learn_target(start["gate"]))
@@ -74,6 +83,7 @@ def load(start, stop=stop):
             connection.close()
             stop(sentence)
 
+    event.listen(Engine, "do_connect", connects)
     event.listen(Pool, "connect", connected, insert=True)
     for name in ("FLASK_APP", "FLASK_SKIP_DOTENV"):
         del os.environ[name]

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def find_hints(text, settings, options, template="template1"):
         "again": options.command_line(),
         "install": install_command(settings.checkout / "requirements.txt"),
         "checkout": tilde(settings.checkout),
+        "python": tilde(Path(sys.executable)),
         "settings": settings,
         "template": template,
     }

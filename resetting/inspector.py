@@ -174,7 +174,7 @@ class Inspector:
             database,
             sessions=[Session(**row) for row in fetch(connection, SQL["sessions"])],
             tables=[count_rows(connection, table, limit) for table in tables],
-            may_create_tables=fetch(connection, SQL["inside"])[0]["value"],
+            closed_schema=fetch(connection, SQL["inside"])[0]["value"],
             other_objects=Counter(row["kind"] for row in own_objects),
             revisions=frozenset(revisions or ()),
             matching_ids=read_column(connection, "sequences", "id", self.condition),

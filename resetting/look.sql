@@ -31,8 +31,9 @@ SELECT EXISTS (SELECT FROM generate_series(1, 30)
                WHERE pg_try_advisory_lock(%s) OR pg_sleep(0.1)::text IS NULL) AS value
 
 -- name: inside
--- Whether our role may create tables where the search path does.
-SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS value
+-- The schema where the search path would create tables, if our role may not; else nothing.
+SELECT CASE WHEN has_schema_privilege(current_schema(), 'CREATE') THEN ''
+       ELSE coalesce(current_schema()::text, 'public') END AS value
 
 -- name: sessions
 -- Those of others on this database, in words, and what they lock ("Table-Level Lock Modes").

@@ -64,7 +64,7 @@ class Options:
         return [f"A{int(word[1:]):06}" for word in self["SEQ"].split()]
 
     def command_line(self, other="", **changes):
-        """Return this command, or another one, as it is typed; a change to "" leaves it out.
+        """Return this command, or another one, as it is typed; a change to "" switches it off.
 
         It repeats what both take, and what of the environment says which database is meant.
         """
@@ -73,7 +73,8 @@ class Options:
             repeated = ["BACKSCOPE_DIR", "PRODUCTION"]
         known = {**self.environ, **self.given, **changes}
         names = dict.fromkeys([*repeated, *REPEATED, *changes])
-        pairs = [f"{name}={quote(known[name])}" for name in names if known.get(name)]
+        meant = [name for name in names if name in changes or known.get(name)]
+        pairs = [f"{name}={quote(known[name])}" for name in meant]
         command = other or self.command
         if "RESET_MAKE" in self.environ:  # make, with what finds its Makefile
             return " ".join([self.environ["RESET_MAKE"], f"db-{command}", *pairs])

@@ -1,7 +1,9 @@
 """What Backscope's processes are told, and asking its app about itself."""
 
 import atexit
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -39,7 +41,8 @@ def target(snapshot, database, oid, **more):
 
 def start_probe(settings):
     """Start a process that loads Backscope's app while the server is inspected."""
-    environment = guarded_environment(settings, 0)
+    waits_at, gate = os.pipe()
+    environment = guarded_environment(settings, waits_at)
     environment.update(PYTHONDONTWRITEBYTECODE="1", PGOPTIONS=READ_OPTIONS, FLASK_RUN_FROM_CLI="1")
     process = subprocess.Popen(
         [sys.executable, str(GUARDED_APP)],
@@ -47,23 +50,28 @@ def start_probe(settings):
         env=environment,
         text=True,
         errors="replace",
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        pass_fds=[waits_at],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+    os.close(waits_at)
     atexit.register(process.kill)
-    return process
+    return process, gate
 
 
-def read_probe(process, snapshot, compares):
+def read_probe(probe, snapshot, compares):
     """Return a snapshot with what the app tells, now that it is known what it may open."""
+    process, gate = probe
     current = snapshot.database
     exists = current.usable and not current.error
     more = {"exists": exists, "compares": exists and compares}
     question = target(snapshot, current.name, current.oid, **more)
+    with contextlib.suppress(BrokenPipeError):  # it has ended, and tells why
+        os.write(gate, question.encode())
     try:
-        answer, printed = process.communicate(question, timeout=LOAD_TIMEOUT)
+        answer, printed = process.communicate(timeout=LOAD_TIMEOUT)
         report = json.loads(answer)
     except (subprocess.TimeoutExpired, ValueError) as error:
         return replace(snapshot, app=App(error=f"It does not answer: {type(error).__name__}."))

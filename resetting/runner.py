@@ -86,7 +86,10 @@ class Run:
             return
         sentence = command.confirmation()
         answer = settings.confirmation_text
-        if sentence and self.options["CONFIRM"] != answer:
+        given = self.options["CONFIRM"]
+        if given not in ("", answer):
+            raise Refused(Problem(f"CONFIRM is {given}, but the name is {answer}."))
+        if sentence and not given:
             beforehand = self.options.hint("answer beforehand", CONFIRM=answer)
             console.confirm(sentence, answer, command.alternatives(), beforehand)
         if sentence or command.uses_app:
@@ -145,6 +148,8 @@ class Run:
         finally:
             for process in processes.values():
                 process.release("")
+                if process.is_alive():  # it loads the app for nothing
+                    process.interrupt(signal.SIGTERM)
                 process.wait()
 
     def run_step(self, head, step, waiting):

@@ -78,7 +78,7 @@ class Database:
     collation_outdated: bool = False
     size: str = field(default="", compare=False)
     error: str = ""  # why it cannot be inspected; then nothing of what follows is known
-    may_create_tables: bool = True
+    closed_schema: str = ""  # where tables would be created, if our role may not
     tables: list = ()
     other_objects: dict = field(default_factory=dict)  # views, functions ...
     revisions: frozenset = frozenset()  # what alembic_version records

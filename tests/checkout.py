@@ -21,7 +21,8 @@ import backscope_reset
 INTERPRETER = """#!/bin/sh
 [ -n "$COVER_INSIDE" ] || unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START
 [ -z "$RECORD" ] || { "${0%/*}/python" "$@" | tee "$RECORD"; exit; }
-[ -z "$FAST" ] || { read -r question && exec cat "$MODEL/../probe.json"; }
+gate=${BACKSCOPE_RESET##*'"gate": '}
+[ -z "$FAST" ] || { read -r _ <"/dev/fd/${gate%%[!0-9]*}" && exec cat "$MODEL/../probe.json"; }
 exec "${0%/*}/python" "$@"
 """
 # The tool, started afresh: with another name of the interpreter, with which the probe is started.
@@ -37,7 +38,10 @@ echo $$ >"$FIFO"; for n in $(seq 400); do sleep 0.05; done; exit 9"""
 PSQL = 'PATH=$REAL_PATH PGAPPNAME=somebody psql -qX -o /dev/null -d "${DB:-$POSTGRES_DB}" -c '
 STORE = f"{PSQL} \"INSERT INTO searches (term) VALUES ('late')\""
 END_LOCKS = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
-
+# An app that connects while it loads, in two threads, and reads what is not there.
+CONNECTS = """    def connect(): app.app_context().push(); db.session.execute(db.text('SELECT 1'))
+    __import__('threading').Thread(target=connect).start(); connect(); open(0).read()
+    return app"""
 CLIENTS = """import contextlib, psycopg2, sys, threading, time
 def work():
     while True:

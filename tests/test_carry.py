@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from checkout import FAIL, PSQL, append, cases, clients, edit, slowly
+from checkout import CONNECTS, FAIL, PSQL, append, cases, clients, edit, slowly
 from postgres import PASSWORD, ROOT
 
 ODD = "E'M\\u00f6bius \\t \\n \\r \\\\N \\\\. \\\\ \\x08 \"quoted\" ''single'' {a,b} NULL'"
@@ -55,6 +55,7 @@ def test_rows_come_along_as_they_are_into_other_columns(backscope):
     models, name = backscope.folder / "flaskr/nscope/models.py", backscope.name
     edit(models, "\n    raw_refs = ", COLUMNS)
     append(models, MODELS)
+    edit(backscope.folder / "flaskr/__init__.py", "    return app", CONNECTS)
     backscope.sql(ROWS)
     backscope.postgres.sql(f"ALTER DATABASE {name} SET datestyle = 'SQL, DMY'")
     (backscope.folder / ".flaskenv").write_text("FLASK_DB_UPGRADE_SQL=1")

@@ -78,10 +78,11 @@ def test_a_probe_tells_why_an_app_does_not_load(mocker):
     process = mocker.Mock()
     printed = f"first\n\nsecond {make.SECRET}\nthird\n"
     process.communicate.return_value = ('{"error": "ImportError: x", "models": []}', printed)
-    app = probe.read_probe(process, make.snapshot(), True).app
+    told = mocker.patch("os.write")
+    app = probe.read_probe((process, 9), make.snapshot(), True).app
     unseen = make.snapshot(database=make.database(tables=[], error="odd"))
-    probe.read_probe(process, unseen, True)
-    assert '"exists": false' in process.communicate.call_args.args[0]
+    probe.read_probe((process, 9), unseen, True)
+    assert b'"exists": false' in told.call_args.args[1]
     assert app.error == "ImportError: x\nsecond ***\nthird"
 
 
@@ -103,7 +104,7 @@ def test_differences_are_said_as_flask_db_migrate_would_do_them():
 def test_who_waits_learns_its_target_or_ends(mocker):
     ended = mocker.patch("os._exit", side_effect=SystemExit)
     for word in (b'{"oid": 42}\n', b""):
-        guarded_app.learn_target.cache_clear()
+        guarded_app.read_target.cache_clear()
         read_end, write_end = os.pipe()
         os.write(write_end, word)
         os.close(write_end)

@@ -9,8 +9,6 @@ import pytest
 from checkout import hinted, slowly
 from postgres import ROOT
 
-SYSTEM_PYTHON = f"{sys.base_prefix}/bin/python3"
-
 
 def run_by(backscope, python):
     words = [str(python), str(ROOT / "backscope_reset.py")]
@@ -30,7 +28,7 @@ def test_h78_the_environments_python_is_gone(backscope, active):
     for python in active.glob("bin/python*"):
         python.unlink()
         python.symlink_to("/nonexistent/python3")
-    run_by(backscope, SYSTEM_PYTHON)
+    run_by(backscope, f"{sys.base_prefix}/bin/python3")
     result = backscope.refused("clear")
     assert "/nonexistent/python3" in result.said
     command = hinted(result, "-m venv --clear ~/backscope/.venv")

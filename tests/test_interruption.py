@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from checkout import HANG, append, cases, slowly, wait_until_gone
+from checkout import CONNECTS, HANG, append, cases, edit, slowly, wait_until_gone
 
 # A step that takes a moment is let end: this one tells that it has begun, and takes longer.
 SLOW = """trap "echo $name >>'$TRACE.signal'" INT TERM HUP
@@ -83,6 +83,7 @@ def test_flask_that_waits_has_opened_nothing_and_never_stays(backscope, tmp_path
     """Even if the tool is killed: nobody has inherited the end into which it writes."""
     (loaded := tmp_path / "loaded").mkdir()
     append(backscope.folder / "flaskr/nscope/models.py", NOTE.format(str(loaded)))
+    edit(backscope.folder / "flaskr/__init__.py", "    return app", CONNECTS)
     shutil.copytree(backscope.venv, venv := tmp_path / "venv", symlinks=True)
     (venv / "bin/flask").write_text(FLASK)
     fault = ("createdb*", HANG)
