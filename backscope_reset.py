@@ -55,9 +55,6 @@ class Clear(Command):
             return ""
         return f"This clears all the stored data of {self.database.name}: {rows}."
 
-    def alternatives(self):
-        return [self.options.hint("keep them beside the new one", KEEP="1")]
-
     def steps(self):
         database = ""
         if self.keeps:
@@ -122,10 +119,6 @@ class Rebuild(Command):
             return ""
         name = self.database.name
         return f"This wipes out the entire structure and contents of {name}: {contents}."
-
-    def alternatives(self):
-        yield self.options.hint("keep it beside the new one", KEEP="1")
-        yield self.options.hint("keep it and copy the rows", CARRY="1")
 
     def heading(self):
         yield from super().heading()

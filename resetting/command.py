@@ -94,10 +94,6 @@ class Command:
         """Return what would be lost for good, for the question; "" asks nothing."""
         return ""
 
-    def alternatives(self):
-        """Return what loses nothing, for the question."""
-        return []
-
     def steps(self):
         """Return the commands, in the documented order; none if there is nothing to do."""
         return []

@@ -17,10 +17,8 @@ def describe_changes(before, now):
         old = known.pop(table.oid, replace(table, rows=0, version="0"))
         if old.rows is not None and (old.rows, old.version) != (table.rows, table.version):
             found.append(f"{table}, {old.rows} before")
-    for table in known.values():
-        if table.rows != 0:
-            found.append(f"{table.label}: dropped, {table.rows} before")
-    return found
+    dropped = [table for table in known.values() if table.rows != 0]
+    return found + [f"{table.label}: dropped, {table.rows} before" for table in dropped]
 
 
 def is_unchanged(before, now):

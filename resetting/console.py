@@ -22,8 +22,8 @@ GREEN = 32
 
 def is_plain(stream):
     """Return whether a stream is to have no colours and nothing that moves."""
-    named = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-    return named or not stream.isatty()
+    dumb = os.environ.get("TERM") == "dumb"
+    return dumb or "NO_COLOR" in os.environ or not stream.isatty()
 
 
 def allow_any_character():
@@ -122,10 +122,8 @@ def show_dry_run(steps, settings):
         lines.append(f"unset {' '.join(stronger)}")
     given = [name for name in NON_SECRET_VARIABLES if name in environ]
     pinned = settings.child_environment()
-    pairs = []
-    for name in ("PGHOST", "PGPORT", "PGUSER", "PGOPTIONS", *given):
-        if name in pinned:
-            pairs.append(f"{name}={quote(pinned[name])}")
+    names = ["PGHOST", "PGPORT", "PGUSER", "PGOPTIONS", *given]
+    pairs = [f"{name}={quote(pinned[name])}" for name in names if name in pinned]
     lines.append(f"export {' '.join(pairs)}")
     folder = Path(sys.executable).parent
     if shutil.which("flask", path=environ.get("PATH")) != str(folder / "flask"):

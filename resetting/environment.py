@@ -62,10 +62,8 @@ def check_active(options, active):
         gone = tilde(Path(os.path.realpath(python)))
         message = f"{tilde(active)} is active, but its Python is gone: {gone}"
         return Problem(message, Hint(recreate, "recreate it; then install what it had"))
-    here = f"python3 is {tilde(Path(sys.executable))}"
-    if options.environ.get("PYTHON"):
-        here = f"PYTHON is {options.environ['PYTHON']}"
-    message = f"{here}, not that of the active environment {tilde(active)}."
+    here = tilde(Path(sys.executable))
+    message = f"This is {here}, not the Python of the active environment {tilde(active)}."
     return Problem(message, options.hint("use the active one", PYTHON=str(python)))
 
 

@@ -60,7 +60,7 @@ def stop(sentence):
     os._exit(1)
 
 
-def load(start, stop=stop):
+def load(start, stop):
     """Return the app that flask would load; `stop` is told what it opens that is not the target.
 
     The tool has told at the `start` where the gate is, and which variables flask would have.
@@ -217,7 +217,7 @@ def probe(start):
         os._exit(0)
 
     try:
-        app = load(start, stop=finish)
+        app = load(start, finish)
         finish(describe_app(app, learn_target(start["gate"]), report))
     except BaseException as error:  # whatever the app raises; without the SQL of SQLAlchemy
         text = str(getattr(error, "orig", None) or error).strip()
@@ -232,5 +232,5 @@ if "BACKSCOPE_RESET" in os.environ:
     if __name__ == "__main__":
         del sys.path[0]  # this folder, whose modules are not for Backscope
         probe(start)
-    app = load(start)
+    app = load(start, stop)
     learn_target(start["gate"])

@@ -25,7 +25,6 @@ def find_hints(text, settings, options, template="template1"):
     `template` is the database in which an extension has to be for the next try.
     """
     words = {
-        "edit": settings.edit_hint.command,
         "ready": settings.client("pg_isready"),
         "again": options.command_line(),
         "install": install_command(settings.checkout / "requirements.txt"),
@@ -44,10 +43,9 @@ def find_hints(text, settings, options, template="template1"):
                 found.append(superuser_hint(settings, argv, purpose))
             elif "command" in entry:
                 found.append(Hint(entry["command"].format(*groups, **words), purpose))
-            elif "target" in entry:
-                found.append(options.hint(purpose, entry["target"], **entry["variables"]))
-            elif not entry["variables"].items() <= options.given.items():
-                found.append(options.hint(purpose, **entry["variables"]))
+            elif "target" in entry or not entry["variables"].items() <= options.given.items():
+                target = entry.get("target", "")
+                found.append(options.hint(purpose, target, **entry["variables"]))
     return list(dict.fromkeys(found))
 
 

@@ -149,7 +149,10 @@ def usage(commands):
     for name, option in OPTIONS.items():
         assignment = f"{name}={quote(option.example)}"
         lines.append(f"  {assignment:<19} {option.help}")
-    lines.append("  POSTGRES_DB=NAME    use this database, as all variables of .env")
-    lines.append("  PYTHON=FILE         use this interpreter, not the active environment's")
-    lines += ["", "Without make: bin/backscope-reset rebuild --keep, undo --n 3."]
+    lines += [
+        "  POSTGRES_DB=NAME    use this database, as all variables of .env",
+        "  PYTHON=FILE         use this interpreter, not the active environment's",
+        "",
+        "Without make: bin/backscope-reset rebuild --keep, undo --n 3.",
+    ]
     return "\n".join(lines)

@@ -86,6 +86,5 @@ class Process:
             try:
                 command.wait()
             except sh.ErrorReturnCode as error:
-                title = self.step.title or self.step
-                return f"{title} failed with exit status {error.exit_code}."
+                return f"{self.step.title or self.step} failed with exit status {error.exit_code}."
         return ""

@@ -91,7 +91,8 @@ class Run:
             raise Refused(Problem(f"CONFIRM is {given}, but the name is {answer}."))
         if sentence and not given:
             beforehand = self.options.hint("answer beforehand", CONFIRM=answer)
-            console.confirm(sentence, answer, command.alternatives(), beforehand)
+            ways = find_hints(sentence, settings, self.options)  # that lose nothing
+            console.confirm(sentence, answer, ways, beforehand)
         if sentence or command.uses_app:
             self.look_again()
         console.say(console.folded(self.act()), console.GREEN)

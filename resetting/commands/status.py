@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from .. import console
-from ..backups import fits, unfinished_moves
-from ..checks import check_copyable
+from ..backups import fits
 from ..command import Look
-from ..problems import Hint
+from ..hints import find_hints
 from ..snapshot import first_ten, join
 from .prune import describe_backup
 from .unflag import UNFINISHED
@@ -39,6 +38,8 @@ class Status(Look):
             yield "Half built", f"{snapshot.beside.name}, until the next KEEP=1 or CARRY=1"
         for number, backup in sorted(snapshot.backups.items()):
             yield "Backup", describe_backup(snapshot, number, backup)
+        if snapshot.settings.values["POSTGRES_DISPOSABLE_DB"] == self.database.name:
+            yield "Disposable", f"{self.database.name}, which flask test would empty"
 
     def show(self, commands):
         """Print what would be refused, and what helps."""
@@ -58,21 +59,5 @@ class Status(Look):
             console.row(f"db-{name}", verdict)
         for problem in problems.values():
             console.show(problem, error=False)
-        console.show_hints(self.hints())
-
-    def hints(self):
-        """Yield the commands that change what was shown."""
-        snapshot = self.snapshot
-        settings = snapshot.settings
-        if settings.values["POSTGRES_DISPOSABLE_DB"] == settings.database:
-            purpose = "name another database for flask test, which would empty this one"
-            yield Hint(settings.edit_hint.command, purpose)
-        if snapshot.app.differences and not list(check_copyable(snapshot, self.options)):
-            purpose = "create the tables of the models, and copy the rows"
-            yield self.options.hint(purpose, "rebuild", CARRY="1")
-        if snapshot.database.matching_ids:
-            yield self.options.hint("un-flag them", "unflag")
-        for number, backup in list(snapshot.backups.items())[:1]:
-            if backup.owned and backup.valid and not unfinished_moves(snapshot):
-                yield self.options.hint(f"swap {backup.name} in", "undo", N=str(number))
-                yield self.options.hint(f"remove {backup.name}", "prune", N=str(number))
+        shown = "\n".join(f"{label} {text}" for label, text in self.heading() if text)
+        console.show_hints(find_hints(shown, self.snapshot.settings, self.options))
