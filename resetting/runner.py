@@ -165,7 +165,10 @@ class Run:
             time.sleep(POLL_SECONDS)
             line.tick(process.printed, self.inspector.copied_rows)
             if self.signal and step.interruptible:
-                process.interrupt(signal.Signals[self.signal])
+                number = signal.SIGTERM  # sh has its children ignore SIGHUP
+                if self.signal == "SIGINT":
+                    number = signal.SIGINT
+                process.interrupt(number)
         error = process.wait()
         line.tick(process.printed, self.inspector.copied_rows)  # what came last
         line.end(error)
