@@ -1,9 +1,10 @@
 """Backscope's app with guarded connections: no engine opens anything but the target.
 
 FLASK_APP of each `flask` step; it imports nothing of the tool, and loads Backscope's app as
-flask would have. Each new connection of SQLAlchemy's pools is looked at before a statement
-of Backscope's runs there (SQLAlchemy, "Pool Events", `connect`). As a script it is the probe:
-it loads the app in the same way, and tells about it as JSON.
+flask would have. Before it connects, or when it has loaded, it waits for its turn and learns what
+it may open (SQLAlchemy, "Dialect Events", `do_connect`); each new connection is looked at before a
+statement of Backscope's runs there ("Pool Events", `connect`). As a script it is the probe: it
+loads the app in the same way, and tells about it as JSON.
 """
 
 import contextlib
@@ -74,7 +75,7 @@ def load(start, stop):
     from sqlalchemy.engine import Engine
     from sqlalchemy.pool import Pool
 
-    def connects(*_):  # the database may have to be created before
+    def wait(*_):  # the database may have to be created before
         learn_target(start["gate"])
 
     def connected(connection, record):
@@ -83,7 +84,7 @@ def load(start, stop):
             connection.close()
             stop(sentence)
 
-    event.listen(Engine, "do_connect", connects)
+    event.listen(Engine, "do_connect", wait)
     event.listen(Pool, "connect", connected, insert=True)
     for name in ("FLASK_APP", "FLASK_SKIP_DOTENV"):
         del os.environ[name]
