@@ -54,7 +54,7 @@ REFUSED = {
     "no-tables": (of(tables=[]), "", ""),
     "absent": ({"database": Database("scope")}, "", "no usable database scope"),
     "invalid": (of(valid=False), "", "no usable database scope"),
-    "not-recreatable": (of(closed_schema="app"), "", "-d scope -c 'GRANT CREATE ON SCHEMA app"),
+    "not-recreatable": (of(closed_schema="app"), "", '-d scope -c \'GRANT CREATE ON SCHEMA "app"'),
 }
 COUNTS = {
     "locked": (psycopg2.errors.LockNotAvailable(), "sequences: not counted"),

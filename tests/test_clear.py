@@ -60,7 +60,7 @@ def test_h84_structure_that_a_clear_loses_is_told(backscope):
 def test_h83_no_right_to_create_tables_is_found_before(backscope):
     backscope.sql(f"ALTER DATABASE {backscope.name} OWNER TO postgres")
     backscope.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC, scope")
-    command = hinted(backscope.refused("clear"), "GRANT CREATE ON SCHEMA public")
+    command = hinted(backscope.refused("clear"), "GRANT CREATE ON SCHEMA")
     backscope.done("clear --seq A1")
     follow(backscope, command)
     backscope.done("clear")

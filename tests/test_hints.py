@@ -53,7 +53,7 @@ SAID = {
     "used": ('ERROR:  source database "s" is being accessed by other users', "FORCE=1"),
     "terminate": ("ERROR:  permission denied to terminate process", "pg_terminate_backend"),
     "collation": (COLLATION, 'ALTER DATABASE "template1" REFRESH COLLATION VERSION'),
-    "no CREATE": (CREATE, 'GRANT CREATE ON SCHEMA public TO "scope"'),
+    "no CREATE": (CREATE, 'GRANT CREATE ON SCHEMA "public" TO "scope"'),
     "lock": ("ERROR:  canceling statement due to lock timeout", SESSIONS),
     "extension": ('type "citext" does not exist', "CREATE EXTENSION citext"),
     "owner": ("fatal: detected dubious ownership in repository", "safe.directory"),
