@@ -87,10 +87,10 @@ class Run:
         sentence = command.confirmation()
         answer = settings.confirmation_text
         given = self.options["CONFIRM"]
+        beforehand = self.options.hint("answer beforehand", CONFIRM=answer)
         if given not in ("", answer):
-            raise Refused(Problem(f"CONFIRM is {given}, but the name is {answer}."))
+            raise Refused(Problem(f"CONFIRM is {given}, but the name is {answer}.", beforehand))
         if sentence and not given:
-            beforehand = self.options.hint("answer beforehand", CONFIRM=answer)
             ways = find_hints(sentence, settings, self.options)  # that lose nothing
             console.confirm(sentence, answer, ways, beforehand)
         if sentence or command.uses_app:

@@ -98,6 +98,10 @@ def test_two_resets_at_a_time_are_refused(run):
     assert type(run.command) is FinishSwap
     run.inspector.inspect.return_value = replace(BEFORE, server=make.SERVER._replace(standby=True))
     assert "standby" in outcome(run.run, Rebuild, COMMANDS, None)
+    run.inspector.inspect.return_value = BEFORE
+    run.inspector.lock.return_value = True
+    run.options = make.options(CONFIRM="other")
+    assert "the name is scope.\nCONFIRM=scope" in outcome(run.run, Rebuild, COMMANDS, None)
 
 
 @cases("fields, seen, key", ENDS)
