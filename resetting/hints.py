@@ -43,9 +43,12 @@ def find_hints(text, settings, options, template="template1"):
                 found.append(superuser_hint(settings, argv, purpose))
             elif "command" in entry:
                 found.append(Hint(entry["command"].format(*groups, **words), purpose))
-            elif "target" in entry or not entry["variables"].items() <= options.given.items():
+            else:
                 target = entry.get("target", "")
-                found.append(options.hint(purpose, target, **entry["variables"]))
+                variables = entry["variables"]
+                already_given = variables.items() <= options.given.items()
+                if target or not already_given:
+                    found.append(options.hint(purpose, target, **variables))
     return list(dict.fromkeys(found))
 
 
