@@ -142,7 +142,7 @@ def describe_column(column, dialect):
     from sqlalchemy import literal
 
     increment = 0
-    if column is column.table.autoincrement_column:
+    if column is column.table._autoincrement_column:
         increment = 1
     if column.identity is not None:
         increment = column.identity.increment or 1
