@@ -67,16 +67,18 @@ def swap_back(snapshot, number, force):
     current = snapshot.database
     backup = snapshot.backups[number]
     waiting = snapshot.beside.name
-    swapped = replace(snapshot, database=backup, backups={**snapshot.backups, number: current})
     pairs = [(current.name, waiting), (backup.name, current.name), (waiting, backup.name)]
+    backups = {**snapshot.backups, number: current}
+    migrations = snapshot.migrations
     if not current.oid:
         pairs = [(backup.name, current.name)]
-        del swapped.backups[number]
-        if number in snapshot.folders and not fits(backup, snapshot.migrations):
+        del backups[number]
+        if number in snapshot.folders and not fits(backup, migrations):
             yield from set_migrations_aside(snapshot)
-            swapped = replace(swapped, migrations=None)
+            migrations = None
     yield from remove_beside(snapshot, snapshot.beside.oid)
     yield rename(snapshot, f"swap {current.name} and {backup.name}", pairs, force)
+    swapped = replace(snapshot, database=backup, backups=backups, migrations=migrations)
     yield from swap_moves(swapped, number)
 
 

@@ -23,7 +23,7 @@ class Command:
     uses_app = False  # whether Backscope's app is loaded before anything
     read_only = False
     counts_all = True  # rows, to the end
-    template = "template1"  # the database in which an extension has to be for the next try
+    template = "template1"  # where an extension or a right has to be for the next try
 
     @classmethod
     def condition(cls, options):

@@ -22,7 +22,7 @@ SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")
 def find_hints(text, settings, options, template="template1"):
     """Return what helps against a text that a library or a command has printed.
 
-    `template` is the database in which an extension has to be for the next try.
+    `template` is the database in which an extension or a right has to be for the next try.
     """
     words = {
         "ready": settings.client("pg_isready"),

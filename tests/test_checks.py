@@ -1,4 +1,4 @@
-"""What is refused, and what helps: H2 H4 H6 H7 H11 H13 H14 H17 H47 H58 H62 H72 H77 H83 H85 H96."""
+"""Refused, and what helps: H2 H4 H6 H7 H11 H13 H14 H17 H26 H47 H58 H62 H72 H77 H83 H85 H96."""
 
 import builders as make
 import psycopg2

@@ -1,4 +1,4 @@
-"""Whatever is drawn: no database but the one on the screen is touched."""
+"""Whatever is drawn: no database but the one on the screen is touched (H27 H28)."""
 
 import re
 
